@@ -1,0 +1,34 @@
+# The same words for people and for CI. Each can be the first one ever typed: it makes .venv.
+# A Python of 3.11 or later is looked for; choose another with `make train PYTHON=python3.13`.
+
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: train test check ui bench
+.DEFAULT_GOAL := train
+
+train: $(INSTALLED)
+	$(BIN)/sitrep train configs/tfidf.yaml configs/minilm.yaml
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+ui: $(INSTALLED)
+	$(BIN)/sitrep ui
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/train_speed.py
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "sitrep needs Python 3.11 or later; name one: make PYTHON=…"; exit 2; }
+	@echo "installing into .venv with $(PYTHON): a few minutes, 3 GB or more"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Everything needed to use a model on articles; never imports train."""

@@ -1,0 +1,128 @@
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+
+from models.errors import DataError
+from predict.articles import Rejected
+from predict.label import Prediction
+from predict.sentences import Sentence
+from predict.write import open_rejected, open_writer, rejected_path, rows
+
+LABELS = ("advisory", "background")
+TEXT = 'He said: "Go, é 😀"'
+PREDICTION = Prediction(
+    Sentence("a,1", 0, 5, 5 + len(TEXT), TEXT), "background", 0.98765432, (0.01234568, 0.98765432)
+)
+
+
+def written(path, *predictions):
+    with open_writer(path, LABELS) as writer:
+        for prediction in predictions:
+            writer.write(prediction)
+    return path.read_bytes().decode()
+
+
+def test_columns_come_in_the_agreed_order_with_rounded_probabilities():
+    assert list(rows(PREDICTION, LABELS).items()) == [
+        ("article_id", "a,1"),
+        ("position", 0),
+        ("start", 5),
+        ("end", 5 + len(TEXT)),
+        ("text", TEXT),
+        ("label", "background"),
+        ("confidence", 0.987654),
+        ("p_advisory", 0.012346),
+        ("p_background", 0.987654),
+    ]
+
+
+def test_jsonl_holds_one_row_a_line_in_readable_characters(tmp_path):
+    content = written(tmp_path / "a.jsonl", PREDICTION, PREDICTION)
+    assert [json.loads(line) for line in content.split("\n")[:-1]] == [rows(PREDICTION, LABELS)] * 2
+    assert "é 😀" in content
+
+
+def test_csv_reads_back_with_six_digits_after_the_point(tmp_path):
+    tiny = replace(PREDICTION, probabilities=(0.0000004, 1.0), confidence=1.0)
+    content = written(tmp_path / "a.csv", tiny)
+    header, row = csv.reader(content.splitlines(), strict=True)
+    assert header == list(rows(PREDICTION, LABELS))
+    assert row == ["a,1", "0", "5", "23", TEXT, "background", "1.000000", "0.000000", "1.000000"]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_csv_keeps_a_line_end_inside_a_text(tmp_path, line_end):
+    text = f"One{line_end}two."
+    prediction = replace(PREDICTION, sentence=Sentence("a", 0, 0, len(text), text))
+    written(tmp_path / "a.csv", prediction)
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["text"] for row in csv.DictReader(file, strict=True)] == [text]
+
+
+def test_csv_ends_its_lines_with_a_line_feed_alone(tmp_path):
+    assert "\r" not in written(tmp_path / "a.csv", PREDICTION)
+
+
+@pytest.mark.parametrize(("name", "lines"), [("a.csv", 1), ("a.jsonl", 0)])
+def test_a_run_without_predictions_leaves_an_empty_table(tmp_path, name, lines):
+    assert written(tmp_path / name).count("\n") == lines
+
+
+def test_nothing_stands_at_the_path_before_the_end(tmp_path):
+    path = tmp_path / "a.jsonl"
+    with open_writer(path, LABELS) as writer:
+        writer.write(PREDICTION)
+        assert not path.exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_older_file_and_no_draft(tmp_path, error):
+    path = tmp_path / "a.jsonl"
+    path.write_text("older")
+
+    def fail():
+        with open_writer(path, LABELS) as writer:
+            writer.write(PREDICTION)
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_text() == "older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.xlsx", r'kind "\.xlsx" .*only these: \.csv, \.jsonl'),
+        ("none/a.csv", "there is no folder"),
+        ("folder.csv", "is a folder"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused_before_any_work(tmp_path, name, message):
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match=message):
+        open_writer(tmp_path / name, LABELS)
+
+
+def test_rejected_records_are_written_beside_the_output(tmp_path):
+    with open_rejected(tmp_path / "a.csv") as reject:
+        reject(Rejected("b.jsonl", 4, '"text" is missing'))
+    path = tmp_path / "a.csv.rejected.jsonl"
+    assert path == rejected_path(tmp_path / "a.csv")
+    assert json.loads(path.read_text()) == {
+        "file": "b.jsonl",
+        "line": 4,
+        "reason": '"text" is missing',
+    }
+
+
+def test_rejected_records_of_an_earlier_run_are_removed(tmp_path):
+    with open_rejected(tmp_path / "a.csv") as reject:
+        reject(Rejected("b.txt", None, "no text in it"))
+    with open_rejected(tmp_path / "a.csv"):
+        pass
+    assert list(tmp_path.iterdir()) == []

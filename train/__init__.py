@@ -1,0 +1,1 @@
+"""Everything needed to make and judge a model."""

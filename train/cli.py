@@ -1,0 +1,396 @@
+"""Words of the command line become calls; results are printed; errors become exit codes.
+
+Exit codes: 0 done, 2 something is wrong with what was given (one line), 1 a fault of ours,
+130 stopped by Ctrl-C or SIGTERM. The heavy packages are imported where a command needs them,
+so that ``sitrep --help`` answers at once.
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from models.errors import DataError, SitrepError
+from predict.articles import Rejected, StdinFormat
+from predict.label import Prediction
+
+DONE, OUR_FAULT, WRONG_INPUT, STOPPED = 0, 1, 2, 130
+REJECTED_SHOWN = 10
+"""Rejected records named in the terminal; the file has them all."""
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Label the sentences of foreign-affairs and conflict news as diplomatic_statement, "
+    "military_event, advisory or background, and train the models that do it.",
+    epilog="First steps: sitrep train configs/tfidf.yaml, then sitrep predict seeds/articles",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Show what a config means.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+err = Console(stderr=True, highlight=False)
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; may be repeated."),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A bundle folder, an MLflow run id or an address such as models:/sitrep/2. "
+        "Default: the champion."
+    ),
+]
+TextColumn = Annotated[str, typer.Option(help="Column that holds the sentence.")]
+LabelColumn = Annotated[str, typer.Option(help="Column that holds the label.")]
+ArticleColumn = Annotated[
+    str | None, typer.Option(help="Column that sentences of one article share.")
+]
+
+
+@app.command(epilog="Example: sitrep train configs/tfidf.yaml configs/minilm.yaml --set seed=7")
+def train(
+    configs: Annotated[
+        list[Path], typer.Argument(metavar="CONFIG…", help="YAML files, one run each.")
+    ],
+    overrides: Overrides = None,
+    promote: Annotated[
+        bool, typer.Option(help="Make the best of these the champion, whatever it is.")
+    ] = False,
+) -> None:
+    """Train a model from each CONFIG on the same split, compare them and log them to MLflow.
+
+    The first CONFIG is the baseline that the others are compared with. Each run, its figures and
+    its model are in MLflow afterwards (see: sitrep ui).
+    """
+    from train import config, display, fit
+
+    loaded = [config.load(path, overrides or ()) for path in configs]
+    with _progress() as on_step:
+        result = fit.fit_all(loaded, promote, on_step)
+    out.print(display.split_summary(result.split))
+    out.print(display.training(result, _command()))
+
+
+@app.command(epilog="Example: sitrep predict news/ -o labels.csv")
+def predict(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT…", help="Files (.txt, .jsonl), folders of them, or - for standard input."
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUTPUT",
+            help="File to write, .jsonl or .csv; - for JSONL on standard output. "
+            "Default: readable lines in the terminal.",
+        ),
+    ] = None,
+    model: ModelOption = None,
+    split: Annotated[
+        bool, typer.Option("--split/--no-split", help="Cut articles into sentences first.")
+    ] = True,
+    stdin_format: Annotated[
+        StdinFormat, typer.Option(help="What standard input holds; auto looks at its first line.")
+    ] = "auto",
+) -> None:
+    """Label every sentence of the articles in INPUT.
+
+    A .txt file is one article. A .jsonl file has one article a line: "text", and if known "id",
+    "title", "date", "source". Records that cannot be read go to OUTPUT.rejected.jsonl.
+    """
+    import models
+    from predict import articles, job, sentences, write
+
+    target = Path(output) if output not in (None, "-") else None
+    if target is not None:
+        write.check_target(target)
+    records = articles.read(inputs, sys.stdin.buffer, stdin_format)
+    classifier = models.load(_bundle(model))
+    cut = sentences.split if split else sentences.whole
+    started = time.perf_counter()
+    with _sinks(target, output == "-", classifier.labels) as (write_one, reject):
+        summary = job.run(records, classifier, cut, write_one, reject)
+        if not summary.labelled:  # raised in here, so that an older output stays as it was
+            raise DataError("no article could be read; the reasons stand above")
+    where = f", written to {target}" if target is not None else ""
+    err.print(f"{summary} in {time.perf_counter() - started:.1f} s{where}", markup=False)
+    if summary.rejected and target is not None:
+        err.print(f"rejected records are in {write.rejected_path(target)}", markup=False)
+
+
+@app.command(epilog="Example: sitrep evaluate --model models:/sitrep/1 my-labelled.jsonl")
+def evaluate(
+    data: Annotated[
+        list[str], typer.Argument(metavar="DATA…", help="Labelled files, globs or folders.")
+    ],
+    model: ModelOption = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the report here.")
+    ] = None,
+    text: TextColumn = "text",
+    label: LabelColumn = "label",
+    article_id: ArticleColumn = None,
+) -> None:
+    """Judge a model on labelled rows: figures with intervals, per label, and what it confuses."""
+    import models
+    from train import data as labelled_data
+    from train import display, report
+    from train.config import EvaluationSettings
+
+    bundle = _bundle(model)
+    classifier = models.load(bundle)
+    settings = _data_settings(data, text, label, article_id, classifier.labels)
+    rows, _, _ = labelled_data.read(settings)
+    judged = report.evaluate(classifier, rows.rows, EvaluationSettings())
+    out.print(display.evaluation(judged, model or "the champion", ", ".join(data)))
+    if json_file is not None:
+        json_file.write_text(json.dumps(judged.as_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+@app.command(epilog="Example: sitrep check seeds")
+def check(
+    data: Annotated[
+        list[str], typer.Argument(metavar="DATA…", help="Labelled files, globs or folders.")
+    ],
+    labels: Annotated[
+        str | None, typer.Option(help="All permitted labels, separated by commas.")
+    ] = None,
+    text: TextColumn = "text",
+    label: LabelColumn = "label",
+    article_id: ArticleColumn = None,
+) -> None:
+    """List every problem in labelled rows, then label counts, lengths and near-duplicates.
+
+    Problems go to standard output, one a line with file, line and reason; with any, exit code 2.
+    """
+    from train import data as labelled_data
+    from train import display, splits
+    from train.config import SplitSettings
+
+    permitted = tuple(part.strip() for part in labels.split(",")) if labels else None
+    found = labelled_data.inspect(_data_settings(data, text, label, article_id, permitted))
+    for problem in found.problems:
+        out.print(str(problem), markup=False)
+    clusters = splits.near_duplicate_clusters(found.rows.texts, SplitSettings().near_duplicate)
+    repeats = [(i, first) for i, first in enumerate(clusters) if first != i]
+    for i, first in repeats:
+        out.print(
+            f"{found.rows.ids[i]}: nearly the same text as {found.rows.ids[first]}", markup=False
+        )
+    err.print(display.inspection(found, len(repeats)))
+    if found.problems:
+        raise typer.Exit(WRONG_INPUT)
+
+
+@config_app.command("show", epilog="Example: sitrep config show configs/minilm.yaml --set seed=7")
+def config_show(
+    path: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file.")],
+    overrides: Overrides = None,
+) -> None:
+    """Print CONFIG with every default filled in, as YAML that can be trained from."""
+    from train import config
+
+    typer.echo(config.dump(config.load(path, overrides or ())), nl=False)
+
+
+@config_app.command("schema", epilog="Example: sitrep config schema > sitrep.schema.json")
+def config_schema() -> None:
+    """Print the JSON Schema of a config, with what each key means, for editors to check by."""
+    from train import config
+
+    typer.echo(json.dumps(config.schema(), indent=2))
+
+
+@app.command(epilog="Example: sitrep ui --port 5001")
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+) -> None:
+    """Open the MLflow UI on the runs of this folder, for this machine only; Ctrl-C ends it."""
+    from train import tracking
+
+    store = tracking.open_store()
+    command = [
+        *(sys.executable, "-m", "mlflow", "ui"),
+        *("--backend-store-uri", store, "--host", "127.0.0.1", "--port", str(port)),
+    ]
+    err.print(f"MLflow shows {store} at http://127.0.0.1:{port} (Ctrl-C ends it)", markup=False)
+    os.execv(sys.executable, command)
+
+
+def main() -> None:
+    """Run the command line and exit with one of the documented codes."""
+    _prepare_logging()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = app(standalone_mode=False)
+    except SitrepError as error:
+        err.print(f"sitrep: {error}", markup=False, soft_wrap=True)
+        sys.exit(WRONG_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        err.print("sitrep: stopped", markup=False)
+        sys.exit(STOPPED)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone, for example `| head`: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's own: an unknown option, a missing argument
+            err.print(f"sitrep: {error.format_message()}", markup=False, soft_wrap=True)
+            sys.exit(WRONG_INPUT)
+        logging.getLogger(__name__).exception("this is a fault of sitrep, please report it")
+        sys.exit(OUR_FAULT)
+    sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _prepare_logging() -> None:
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    for package in ("train", "models", "predict"):
+        logging.getLogger(package).setLevel(logging.INFO)
+
+
+def _command() -> str:
+    """How the user called us: ``sitrep``, or a path where it is not on the PATH."""
+    if shutil.which("sitrep"):
+        return "sitrep"
+    called = Path(sys.argv[0])
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+
+
+def _bundle(model: str | None) -> Path:
+    if model is not None and Path(model).is_dir() and (Path(model) / "manifest.json").is_file():
+        return Path(model)  # without MLflow, which takes seconds to import
+    from train import tracking
+
+    return tracking.bundle_folder(model)
+
+
+def _data_settings(
+    files: list[str], text: str, label: str, article_id: str | None, labels: tuple[str, ...] | None
+) -> Any:
+    from train.config import Columns, DataSettings
+
+    named = {"text": text, "label": label}
+    if article_id is not None:
+        named["article_id"] = article_id
+    return DataSettings(files=tuple(files), columns=Columns(**named), labels=labels)
+
+
+@contextmanager
+def _sinks(
+    target: Path | None, to_stdout: bool, labels: tuple[str, ...]
+) -> Iterator[tuple[Callable[[Prediction], None], Callable[[Rejected], None]]]:
+    """Give where predictions go and where rejected records go."""
+    from predict import write
+
+    if target is not None:
+        with (
+            write.open_rejected(target) as keep,
+            write.open_writer(target, labels) as writer,
+            _counter() as count,
+        ):
+            yield _both(writer.write, count), _both(keep, _first_rejected_shown())
+    elif to_stdout:
+        yield write.JsonlWriter(sys.stdout, labels).write, _first_rejected_shown()
+    else:
+        yield _printer(labels), _first_rejected_shown()
+
+
+def _both(first: Callable[[T], None], second: Callable[[T], None]) -> Callable[[T], None]:
+    def call(value: T) -> None:
+        first(value)
+        second(value)
+
+    return call
+
+
+def _first_rejected_shown() -> Callable[[Rejected], None]:
+    seen = 0
+
+    def show(record: Rejected) -> None:
+        nonlocal seen
+        seen += 1
+        if seen <= REJECTED_SHOWN:
+            err.print(f"rejected: {record}", style="yellow", markup=False, soft_wrap=True)
+        elif seen == REJECTED_SHOWN + 1:
+            err.print("rejected: and others", style="yellow")
+
+    return show
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int, Mapping[str, float]], None]]:
+    """Show a bar for each run that takes steps; on a terminal only."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("step {task.completed:.0f} of {task.total:.0f}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        tasks: dict[str, Any] = {}
+
+        def on_step(name: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=steps, figures="")
+            progress.update(tasks[name], completed=step, total=steps)
+            if "valid/macro_f1" in figures:
+                shown = f"valid macro-F1 {figures['valid/macro_f1']:.3f}"
+                progress.update(tasks[name], figures=shown)
+                logging.getLogger(__name__).info("%s, step %d of %d: %s", name, step, steps, shown)
+
+        yield on_step
+
+
+@contextmanager
+def _counter() -> Iterator[Callable[[object], None]]:
+    """Count sentences on a terminal while a file is written."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.completed:,.0f} sentences labelled"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda _: progress.advance(task)
+
+
+def _printer(labels: tuple[str, ...]) -> Callable[[Prediction], None]:
+    from train.display import prediction_line
+
+    article = None
+
+    def show(prediction: Prediction) -> None:
+        nonlocal article
+        if prediction.sentence.article_id != article:
+            article = prediction.sentence.article_id
+            out.print(f"\n{article}", style="bold", markup=False)
+        out.print(prediction_line(prediction, labels))
+
+    return show

@@ -1,0 +1,152 @@
+"""The whole story of a run, and of several runs that are compared."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import models
+from models.errors import ConfigError
+from train import data, splits, tracking
+from train.config import RunConfig
+from train.metrics import Comparison
+from train.report import Report, compare, evaluate
+from train.splits import Split
+
+logger = logging.getLogger(__name__)
+
+OnRunStep = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called while fitting with (run name, step, steps planned, figures)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run came to."""
+
+    config: RunConfig
+    run_id: str
+    version: str
+    report: Report
+    fit_seconds: float
+    sentences_per_second: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one command came to."""
+
+    split: Split
+    outcomes: tuple[Outcome, ...]
+    comparisons: tuple[Comparison, ...]
+    """Of every outcome but the first with the first."""
+    champion: str
+    """What became of the alias, in a sentence."""
+    store: str
+
+
+def fit_run(config: RunConfig, split: Split, names: tuple[str, ...], on_step: OnRunStep) -> Outcome:
+    """Train, judge and record one config: the life of one MLflow run.
+
+    Raises ModelError when training cannot go on; the run then ends FAILED.
+    """
+    with tracking.child_run(config, split, names) as record:
+
+        def both(step: int, steps: int, figures: Mapping[str, float]) -> None:
+            record.steps(step, steps, figures)
+            on_step(config.name, step, steps, figures)
+
+        started = time.perf_counter()
+        model = models.build(config.model, split.labels, config.seed)
+        model.fit(split.train, split.valid, both)
+        fitted = time.perf_counter()
+        report = evaluate(model, split.test, config.evaluation)
+        rate = len(split.test) / (time.perf_counter() - fitted)
+        record.report(report)
+        record.figures({"fit/seconds": fitted - started, "predict/sentences_per_second": rate})
+        macro_f1 = report.metrics["macro_f1"]
+        version = record.model(
+            model,
+            config.model.family,
+            example=split.test.texts[0],
+            tags={"run_name": config.name, "test/macro_f1": f"{macro_f1}"},
+        )
+    logger.info("%s: macro-F1 %s in %.0f s", config.name, macro_f1, fitted - started)
+    return Outcome(config, record.run_id, version, report, fitted - started, rate)
+
+
+def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> Result:
+    """Train every config on one split under one parent run, compare them, settle the champion.
+
+    promote: make the best of these the champion whatever the comparison says
+
+    Raises ConfigError when the configs do not judge on the same rows, DataError for bad rows.
+    """
+    first = configs[0]
+    _require_same_rows(configs)
+    store = tracking.open_store()
+    main, valid, test = data.read(first.data)
+    split = splits.split(main, valid, test, first.split)
+    logger.info("read %s sentences from %d files", f"{len(main.rows):,}", len(main.names))
+    logger.info("split: %s", split.report.sentence())
+    with tracking.parent_run(list(configs), split):
+        outcomes = tuple(fit_run(config, split, main.names, on_step) for config in configs)
+        baseline, *others = outcomes
+        comparisons = tuple(
+            compare(other.report, baseline.report, first.evaluation) for other in others
+        )
+        for other, comparison in zip(others, comparisons, strict=True):
+            tracking.record_comparison(other.run_id, baseline.config.name, comparison)
+        champion = _settle_champion(outcomes, comparisons, promote)
+    return Result(split, outcomes, comparisons, champion, store)
+
+
+def _require_same_rows(configs: Sequence[RunConfig]) -> None:
+    first = configs[0]
+    for other in configs[1:]:
+        if other.name == first.name:
+            raise ConfigError(f'two configs are named "{other.name}": give each a name of its own')
+        for part in ("data", "split", "evaluation"):
+            if getattr(first, part) != getattr(other, part):
+                raise ConfigError(
+                    f"{first.name} and {other.name} differ in {part}: only models judged on the "
+                    "same rows can be compared; train them in two commands"
+                )
+
+
+def _settle_champion(
+    outcomes: Sequence[Outcome], comparisons: Sequence[Comparison], promote: bool
+) -> str:
+    """Move the alias only to a model that a paired test on the same test rows found better."""
+    best = outcomes[0]
+    for outcome, comparison in zip(outcomes[1:], comparisons, strict=True):
+        if comparison.verdict != "better":
+            continue
+        if best is outcomes[0] or _macro_f1(outcome) > _macro_f1(best):
+            best = outcome
+    present = tracking.champion()
+    if promote:
+        return _crown(best, "promoted by hand")
+    if present is None:
+        return _crown(best, "the first champion")
+    rival = tracking.recorded_report(present.run_id, best.report, best.config.evaluation)
+    if rival is None:
+        return (
+            f"the champion stays version {present.number} ({present.run_name}): it was judged on "
+            f"other test rows; to change it, add --promote"
+        )
+    comparison = compare(best.report, rival, best.config.evaluation)
+    if comparison.verdict == "better":
+        return _crown(best, f"better than version {present.number}: {comparison.difference}")
+    return (
+        f"the champion stays version {present.number} ({present.run_name}): "
+        f"{best.config.name} is not shown to be better, difference {comparison.difference}"
+    )
+
+
+def _crown(outcome: Outcome, reason: str) -> str:
+    tracking.make_champion(outcome.version, reason)
+    return f"the champion is now version {outcome.version} ({outcome.config.name}): {reason}"
+
+
+def _macro_f1(outcome: Outcome) -> float:
+    return outcome.report.metrics["macro_f1"].value

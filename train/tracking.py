@@ -1,0 +1,391 @@
+"""What a run leaves in MLflow: records, logged models, the registry.
+
+The only home of ``mlflow`` but for ``served.py``, which MLflow itself runs.
+"""
+
+import logging
+import os
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.utils.logging_utils import disable_logging
+
+import models
+from models.base import Classifier, Rows
+from models.errors import ModelError, SitrepError
+from train import config as configs
+from train import served
+from train.config import RunConfig
+from train.data import digest
+from train.metrics import Comparison
+from train.report import Report, confusion_figure, judge, reliability_figure
+from train.splits import Split
+
+EXPERIMENT = "sitrep"
+REGISTERED_MODEL = "sitrep"
+CHAMPION = "champion"
+BUNDLE = "bundle"
+STORE_FILE, ARTIFACTS = "mlflow.db", "mlartifacts"
+PREDICTIONS = "test_predictions.parquet"
+SERVER_TIMEOUT_SECONDS = 5
+"""A tracking server that does not answer in this time is reported, not waited for."""
+REQUIREMENTS = {
+    "tfidf": ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pydantic"),
+    "transformer": (
+        *("torch", "transformers", "tokenizers", "safetensors", "accelerate"),
+        *("scikit-learn", "numpy", "scipy", "pandas", "pydantic"),
+    ),
+}
+"""What a logged model needs where it is served, besides mlflow itself."""
+
+logger = logging.getLogger(__name__)
+
+
+def open_store() -> str:
+    """Point MLflow at ``MLFLOW_TRACKING_URI``, or at ``mlflow.db`` in the current folder.
+
+    Returns the address. Raises SitrepError when a server there does not answer.
+    """
+    _quieten()
+    chosen = os.environ.get("MLFLOW_TRACKING_URI")
+    if chosen:
+        _require_answer(chosen)
+        mlflow.set_tracking_uri(chosen)
+    else:
+        # Absolute, and where a plain `mlflow ui` looks; set by us because a left-over ./mlruns
+        # would make MLflow fall back to it.
+        mlflow.set_tracking_uri(default_store())
+    return str(mlflow.get_tracking_uri())
+
+
+def default_store() -> str:
+    """The address of the store in the current folder."""
+    return f"sqlite:///{Path.cwd() / STORE_FILE}"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """An open MLflow run, and what may be written to it."""
+
+    run_id: str
+
+    def steps(self, step: int, steps: int, figures: Mapping[str, float]) -> None:
+        """Record what training reports; an ``OnStep``."""
+        if figures:
+            mlflow.log_metrics(dict(figures), step=step, run_id=self.run_id)
+
+    def figures(self, figures: Mapping[str, float]) -> None:
+        """Record final figures under the names they have."""
+        mlflow.log_metrics(dict(figures), run_id=self.run_id)
+
+    def report(self, report: Report) -> None:
+        """Record the figures, pictures, answers and wrong sentences of the test rows."""
+        self.figures({f"test/{name}": value for name, value in report.figures().items()})
+        mlflow.log_dict(report.as_dict(), "report.json")
+        mlflow.log_figure(confusion_figure(report), "confusion_matrix.png")
+        mlflow.log_figure(reliability_figure(report), "reliability.png")
+        wrong = report.wrong()
+        if wrong:
+            mlflow.log_table(pd.DataFrame(wrong), "wrong_sentences.json")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / PREDICTIONS
+            _answers(report).to_parquet(path)
+            mlflow.log_artifact(str(path))
+
+    def model(self, classifier: Classifier, family: str, example: str, tags: dict[str, Any]) -> str:
+        """Log ``classifier`` and register it; return its version in the registry.
+
+        example: a sentence that shows what goes in
+        tags:    figures to write on the version
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = Path(folder) / BUNDLE
+            classifier.save(bundle)
+            size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
+            self.figures({"model/megabytes": size / 1e6})
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=served.__file__,
+                artifacts={BUNDLE: str(bundle)},
+                code_paths=[str(Path(models.__file__).parent)],
+                signature=_signature(classifier.labels),
+                input_example=pd.DataFrame({"text": [example]}),
+                pip_requirements=_pinned(REQUIREMENTS[family]),
+                registered_model_name=REGISTERED_MODEL,
+            )
+        number = str(info.registered_model_version)
+        client = mlflow.MlflowClient()
+        for key, value in tags.items():
+            client.set_model_version_tag(REGISTERED_MODEL, number, key, value)
+        return number
+
+
+@contextmanager
+def parent_run(config_list: list[RunConfig], split: Split) -> Iterator[RunRecord]:
+    """Open the run that holds the runs of one command."""
+    names = " + ".join(config.name for config in config_list)
+    with _run(names, {"sitrep.kind": "command"}) as record:
+        mlflow.set_tag("mlflow.note.content", f"Compares {names} on the same test rows.")
+        mlflow.log_dict(_split_facts(split), "split.json")
+        yield record
+
+
+@contextmanager
+def child_run(config: RunConfig, split: Split, names: tuple[str, ...]) -> Iterator[RunRecord]:
+    """Open the run of one config: what it is and what it reads is recorded at once.
+
+    names: of the files or the hub dataset that the rows came from
+    """
+    with _run(config.name, _git_tags(), nested=True) as record:
+        mlflow.log_params(_params(config, split))
+        mlflow.log_text(configs.dump(config), "config.yaml")
+        mlflow.log_dict(_split_facts(split), "split.json")
+        for context, rows in split.parts():
+            mlflow.log_input(_dataset(context, rows, split, names), context=context)
+        yield record
+
+
+@contextmanager
+def _run(name: str, tags: dict[str, str], nested: bool = False) -> Iterator[RunRecord]:
+    """A run that ends FINISHED, FAILED at an error or KILLED when the user stops it."""
+    _use_experiment()
+    run = mlflow.start_run(run_name=name, nested=nested, tags=tags)
+    try:
+        yield RunRecord(run.info.run_id)
+    except KeyboardInterrupt:
+        mlflow.end_run("KILLED")
+        raise
+    except BaseException as error:
+        mlflow.set_tag("error", str(error)[:500] or type(error).__name__)
+        mlflow.end_run("FAILED")
+        raise
+    mlflow.end_run("FINISHED")
+
+
+def record_comparison(run_id: str, baseline: str, comparison: Comparison) -> None:
+    """Write on run ``run_id`` how it did against ``baseline`` on the same test rows."""
+    difference = comparison.difference
+    figures = {
+        "difference/macro_f1": difference.value,
+        "difference/macro_f1_lo": difference.lo,
+        "difference/macro_f1_hi": difference.hi,
+        "difference/p_value": comparison.p_value,
+        "difference/mcnemar_p_value": comparison.mcnemar_p,
+    }
+    mlflow.log_metrics(figures, run_id=run_id)
+    mlflow.MlflowClient().set_tag(run_id, "verdict", f"{comparison.verdict} than {baseline}")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the registered model."""
+
+    number: str
+    run_id: str
+    run_name: str
+
+
+def champion() -> Version | None:
+    """Return the version that ``predict`` uses by default, or None when there is none."""
+    client = mlflow.MlflowClient()
+    try:
+        found = client.get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
+    except MlflowException:
+        return None
+    return Version(found.version, found.run_id, found.tags.get("run_name", found.run_id))
+
+
+def make_champion(number: str, reason: str) -> None:
+    """Move the alias to version ``number`` and write the reason on it."""
+    client = mlflow.MlflowClient()
+    client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, number)
+    client.set_model_version_tag(REGISTERED_MODEL, number, "champion_reason", reason)
+
+
+def recorded_report(
+    run_id: str, like: Report, settings: configs.EvaluationSettings
+) -> Report | None:
+    """Return the report of an earlier run when it was judged on the same rows as ``like``.
+
+    None when that run saw other test rows, other labels, or left no answers.
+    """
+    try:
+        path = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{PREDICTIONS}")
+    except (MlflowException, OSError):
+        return None
+    answers = pd.read_parquet(path)
+    columns = [f"p_{label}" for label in like.labels]
+    expected = _answers(like)
+    same_labels = list(answers.columns) == list(expected.columns)
+    if not same_labels or not answers[["text", "true"]].equals(expected[["text", "true"]]):
+        return None
+    probabilities = answers[columns].to_numpy(dtype=np.float32)
+    return judge(like.labels, like.rows, probabilities, settings)
+
+
+def bundle_folder(address: str | None) -> Path:
+    """Return the bundle behind a folder, a run id, a registry address, or the champion's.
+
+    Raises ModelError when there is none there.
+    """
+    if address is not None and Path(address).is_dir():
+        return _bundle_in(Path(address))
+    if address is not None and (address.startswith((".", "/", "~")) or address.endswith("/")):
+        raise ModelError(f'there is no model folder "{address}"')
+    store = open_store()
+    if address is None and champion() is None:
+        raise ModelError(
+            f"no model is trained yet in {store}: run `make train`, or name one with --model"
+        )
+    try:
+        return _bundle_in(Path(mlflow.artifacts.download_artifacts(_model_uri(address))))
+    except (MlflowException, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(
+            f'no model at "{address}" in {store} ({reason}); give a bundle folder, a run id or an '
+            f"address such as models:/{REGISTERED_MODEL}@{CHAMPION}"
+        ) from error
+
+
+def _bundle_in(folder: Path) -> Path:
+    """The bundle itself, also when ``folder`` is the MLflow model around it."""
+    inside = folder / "artifacts" / BUNDLE
+    return inside if inside.is_dir() else folder
+
+
+def _model_uri(address: str | None) -> str:
+    if address is None:
+        return f"models:/{REGISTERED_MODEL}@{CHAMPION}"
+    if address.startswith(("models:/", "runs:/")):
+        return address
+    return f"runs:/{address}/model"
+
+
+def _use_experiment() -> None:
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    if mlflow.get_tracking_uri() == default_store() and not mlflow.get_experiment_by_name(name):
+        place = (Path.cwd() / ARTIFACTS).as_uri()
+        mlflow.create_experiment(name, artifact_location=place)
+    mlflow.set_experiment(name)
+
+
+def _params(config: RunConfig, split: Split) -> dict[str, Any]:
+    """About 25 settings: few enough that the compare page can be read."""
+    data, model = config.data, config.model.model_dump(mode="json")
+    return {
+        "data": data.hub.name if data.hub is not None else " ".join(data.files),
+        "labels": len(split.labels),
+        "split.seed": config.split.seed,
+        "seed": config.seed,
+        **{f"sentences.{name}": len(rows) for name, rows in split.parts()},
+        **{key: value for key, value in model.items() if value is not None},
+    }
+
+
+def _split_facts(split: Split) -> dict[str, Any]:
+    return {
+        "sentences": {name: len(rows) for name, rows in split.parts()},
+        "digests": {name: digest(rows, split.labels) for name, rows in split.parts()},
+        "leaks": vars(split.report),
+    }
+
+
+def _dataset(context: str, rows: Rows, split: Split, names: tuple[str, ...]) -> Any:
+    """The rows as an MLflow dataset whose digest covers all of them."""
+    table = pd.DataFrame(
+        {"text": rows.texts, "label": [split.labels[target] for target in rows.targets]}
+    )
+    return mlflow.data.from_pandas(
+        table,
+        source=CodeDatasetSource(tags={"rows": ", ".join(names)}),
+        targets="label",
+        name=context,
+        digest=digest(rows, split.labels),
+    )
+
+
+def _answers(report: Report) -> pd.DataFrame:
+    rows = report.rows
+    return pd.DataFrame(
+        {
+            "text": rows.texts,
+            "article_id": rows.article_ids,
+            "true": [report.labels[target] for target in rows.targets],
+            **{f"p_{label}": report.probabilities[:, i] for i, label in enumerate(report.labels)},
+        }
+    )
+
+
+def _signature(labels: tuple[str, ...]) -> ModelSignature:
+    numbers = ["confidence", *(f"p_{label}" for label in labels)]
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "text")]),
+        outputs=Schema(
+            [
+                ColSpec(DataType.string, "label"),
+                *(ColSpec(DataType.float, name) for name in numbers),
+            ]
+        ),
+    )
+
+
+def _pinned(packages: tuple[str, ...]) -> list[str]:
+    # The part after "+" names a build ("+cpu"), which other machines may not have.
+    return [f"{package}=={version(package).split('+')[0]}" for package in ("mlflow", *packages)]
+
+
+def _git_tags() -> dict[str, str]:
+    """The commit of the code and whether it was changed since; nothing outside a checkout."""
+
+    def git(*words: str) -> str:
+        folder = Path(__file__).parent
+        done = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "-uno")
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"mlflow.source.git.commit": commit, "git.changed": str(bool(changes)).lower()}
+
+
+def _require_answer(uri: str) -> None:
+    """Ask a server once, briefly: by default MLflow retries for four minutes at every call."""
+    if not uri.startswith(("http://", "https://")):
+        return
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT_SECONDS):
+            return
+    except urllib.error.HTTPError:
+        return  # it answers, if only to say that it has no such page
+    except (OSError, ValueError) as error:
+        raise SitrepError(
+            f"MLFLOW_TRACKING_URI is {uri}, and nothing answers there ({error}); "
+            "start that server or unset the variable to use mlflow.db in this folder"
+        ) from error
+
+
+def _quieten() -> None:
+    """Keep what MLflow tells about its own doings out of our output."""
+    disable_logging()
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
