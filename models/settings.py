@@ -96,7 +96,7 @@ class TransformerSettings(Settings):
     patience: Count | None = 2
     """Stop after this many epochs without a better valid macro-F1; null never stops early."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """auto takes bf16 where the processor or GPU computes it natively, else fp32."""
+    """auto takes bf16 where a GPU has it, or where a short trial shows that the processor gains."""
 
 
 ModelSettings = Annotated[TfidfSettings | TransformerSettings, Field(discriminator="family")]

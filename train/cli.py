@@ -247,8 +247,7 @@ def main() -> None:
         err.print(f"sitrep: {error}", markup=False, soft_wrap=True)
         sys.exit(WRONG_INPUT)
     except (KeyboardInterrupt, typer.Abort):
-        err.print("sitrep: stopped", markup=False)
-        sys.exit(STOPPED)
+        code = STOPPED
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except BrokenPipeError:
@@ -261,6 +260,8 @@ def main() -> None:
             sys.exit(WRONG_INPUT)
         logging.getLogger(__name__).exception("this is a fault of sitrep, please report it")
         sys.exit(OUR_FAULT)
+    if code == STOPPED:  # typer turns Ctrl-C into this when a command does not catch it
+        err.print("sitrep: stopped", markup=False)
     sys.exit(code if isinstance(code, int) else DONE)
 
 
@@ -275,6 +276,8 @@ def _command() -> str:
     if shutil.which("sitrep"):
         return "sitrep"
     called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return "python -m train"
     return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 

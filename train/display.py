@@ -113,8 +113,8 @@ def _models(result: "Result") -> Table:
     table = _table(
         f"{len(split.test):,} test sentences of {split.report.articles['test']:,} articles"
     )
-    for heading in ("model", "macro-F1", "accuracy", "log loss", "ECE", "fit", "predict"):
-        table.add_column(heading, no_wrap=True)
+    for heading in ("model", "macro-F1", "accuracy", "log loss", "fit", "predict"):
+        table.add_column(heading)
     for outcome in result.outcomes:
         figures = outcome.report.metrics
         table.add_row(
@@ -122,11 +122,10 @@ def _models(result: "Result") -> Table:
             _short(figures["macro_f1"]),
             _short(figures["accuracy"]),
             f"{figures['log_loss'].value:.3f}",
-            f"{figures['ece'].value:.3f}",
             f"{outcome.fit_seconds:,.0f} s",
             f"{outcome.sentences_per_second:,.0f}/s",
         )
-    table.caption = f"{INTERVALS} ECE: expected calibration error."
+    table.caption = INTERVALS
     return table
 
 
@@ -147,10 +146,10 @@ def _verdict(outcome: "Outcome", baseline: "Outcome", comparison: "Comparison") 
 
 def _figures(figures: Mapping[str, "Estimate"]) -> Table:
     table = _table("All labels")
-    for name in figures:
-        table.add_column(name, no_wrap=True)
-    table.add_row(*(f"{estimate.value:.3f}" for estimate in figures.values()))
-    table.add_row(*(f"{e.lo:.3f} to {e.hi:.3f}" for e in figures.values()), style="dim")
+    for heading in ("figure", "value", "95 % interval"):
+        table.add_column(heading)
+    for name, estimate in figures.items():
+        table.add_row(name, f"{estimate.value:.3f}", f"{estimate.lo:.3f} to {estimate.hi:.3f}")
     return table
 
 
@@ -208,4 +207,4 @@ def _short(estimate: "Estimate") -> str:
 
 
 def _next(line: str, purpose: str) -> Text:
-    return Text(f"  {line:<46}").append(purpose, style="dim")
+    return Text(f"  {line:<46} ").append(purpose, style="dim")

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from conftest import LABELS, labelled, write_jsonl
+from samples import LABELS, labelled, write_jsonl
 
 from models.errors import DataError
 from train import data, splits

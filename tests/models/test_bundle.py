@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import LABELS, as_rows, labelled
+from samples import LABELS, as_rows, labelled
 
 import models
 from models import bundle

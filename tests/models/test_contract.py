@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from conftest import LABELS, as_rows, labelled
+from samples import LABELS, as_rows, labelled
 
 import models
 from models.base import Classifier, no_steps

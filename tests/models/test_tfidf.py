@@ -1,7 +1,7 @@
 """What the baseline does beyond the contract of every family."""
 
 import pytest
-from conftest import LABELS, as_rows, labelled
+from samples import LABELS, as_rows, labelled
 
 from models.base import no_steps
 from models.errors import ModelError

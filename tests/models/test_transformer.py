@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import LABELS, as_rows, labelled
+from samples import LABELS, as_rows, labelled
 
 from models import pretrained
 from models.base import no_steps
