@@ -129,9 +129,9 @@ def main() -> None:
         table.add_row(str(number), f"{slow:.1f}", f"{fast:.1f}", f"{fast / slow:.2f}")
     console = Console()
     console.print(table)
-    precision = "bf16" if uses_bf16(settings.precision) else "fp32"
+    form = "bf16" if uses_bf16(settings.precision) else "fp32"
     console.print(
-        f"median ratio {statistics.median(ratios):.2f} on {len(rows)} sentences, sitrep in {precision}"
+        f"median ratio {statistics.median(ratios):.2f}, {len(rows)} sentences, sitrep in {form}"
     )
 
 

@@ -233,7 +233,12 @@ def ui(
         *(sys.executable, "-m", "mlflow", "ui"),
         *("--backend-store-uri", store, "--host", "127.0.0.1", "--port", str(port)),
     ]
-    err.print(f"MLflow shows {store} at http://127.0.0.1:{port} (Ctrl-C ends it)", markup=False)
+    err.print(
+        f"MLflow shows {store}; Ctrl-C ends it. The runs, once it has started:\n"
+        f"  http://127.0.0.1:{port}/{tracking.ui_page()}",
+        markup=False,
+        soft_wrap=True,
+    )
     os.execv(sys.executable, command)
 
 

@@ -96,6 +96,7 @@ class RunRecord:
     def report(self, report: Report) -> None:
         """Record the figures, pictures, answers and wrong sentences of the test rows."""
         self.figures({f"test/{name}": value for name, value in report.figures().items()})
+        mlflow.set_tag("mlflow.note.content", _described(report))
         mlflow.log_dict(report.as_dict(), "report.json")
         mlflow.log_figure(confusion_figure(report), "confusion_matrix.png")
         mlflow.log_figure(reliability_figure(report), "reliability.png")
@@ -188,7 +189,20 @@ def record_comparison(run_id: str, baseline: str, comparison: Comparison) -> Non
         "difference/mcnemar_p_value": comparison.mcnemar_p,
     }
     mlflow.log_metrics(figures, run_id=run_id)
-    mlflow.MlflowClient().set_tag(run_id, "verdict", f"{comparison.verdict} than {baseline}")
+    client = mlflow.MlflowClient()
+    client.set_tag(run_id, "verdict", _verdict(comparison, baseline))
+    described = client.get_run(run_id).data.tags["mlflow.note.content"]
+    verdict = (
+        f"**{_verdict(comparison, baseline).capitalize()}** on the same test rows: macro-F1 "
+        f"{difference.value:+.3f} ({difference.lo:+.3f} to {difference.hi:+.3f}), "
+        f"p = {comparison.p_value:.4f} (swaps by article)."
+    )
+    client.set_tag(run_id, "mlflow.note.content", f"{described}\n\n{verdict}")
+
+
+def _verdict(comparison: Comparison, baseline: str) -> str:
+    word = "from" if comparison.verdict == "no different" else "than"
+    return f"{comparison.verdict} {word} {baseline}"
 
 
 @dataclass(frozen=True)
@@ -276,12 +290,34 @@ def _model_uri(address: str | None) -> str:
     return f"runs:/{address}/model"
 
 
+def ui_page() -> str:
+    """The page of the UI that lists our runs, to be put behind the server's address."""
+    found = mlflow.get_experiment_by_name(_experiment_name())
+    # Without the word about model training, the UI opens on its pages for chat traces.
+    page = f"experiments/{found.experiment_id}/runs" if found is not None else "experiments"
+    return f"#/{page}?workflowType=machine_learning"
+
+
+def _experiment_name() -> str:
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+
+
 def _use_experiment() -> None:
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    name = _experiment_name()
     if mlflow.get_tracking_uri() == default_store() and not mlflow.get_experiment_by_name(name):
         place = (Path.cwd() / ARTIFACTS).as_uri()
         mlflow.create_experiment(name, artifact_location=place)
     mlflow.set_experiment(name)
+
+
+def _described(report: Report) -> str:
+    """What the run's page says first, in Markdown."""
+    return (
+        f"**Test macro-F1 {report.metrics['macro_f1']}** on {len(report.rows):,} sentences of "
+        f"{report.articles:,} articles; in brackets the 95 % interval, by bootstrap over articles. "
+        "`wrong_sentences.json` among the artifacts lists every wrong answer; the model is under "
+        "the experiment's models and in the registry."
+    )
 
 
 def _params(config: RunConfig, split: Split) -> dict[str, Any]:
