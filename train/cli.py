@@ -233,12 +233,9 @@ def ui(
         *(sys.executable, "-m", "mlflow", "ui"),
         *("--backend-store-uri", store, "--host", "127.0.0.1", "--port", str(port)),
     ]
-    err.print(
-        f"MLflow shows {store}; Ctrl-C ends it. The runs, once it has started:\n"
-        f"  http://127.0.0.1:{port}/{tracking.ui_page()}",
-        markup=False,
-        soft_wrap=True,
-    )
+    err.print(f"MLflow shows {store}; Ctrl-C ends it. Once it has started:", markup=False)
+    for shows, page in tracking.ui_pages().items():
+        err.print(f"  {shows}: http://127.0.0.1:{port}/{page}", markup=False, soft_wrap=True)
     os.execv(sys.executable, command)
 
 

@@ -3,6 +3,7 @@
 The only home of ``mlflow`` but for ``served.py``, which MLflow itself runs.
 """
 
+import json
 import logging
 import os
 import subprocess
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import mlflow
 import numpy as np
@@ -290,12 +292,28 @@ def _model_uri(address: str | None) -> str:
     return f"runs:/{address}/model"
 
 
-def ui_page() -> str:
-    """The page of the UI that lists our runs, to be put behind the server's address."""
+def ui_pages() -> dict[str, str]:
+    """Pages of the UI worth opening, by what they show, to be put behind the server's address.
+
+    The runs, and the comparison of those that the last command trained together.
+    """
+    # Without this word, the UI opens on its pages for chat traces.
+    view = "workflowType=machine_learning"
     found = mlflow.get_experiment_by_name(_experiment_name())
-    # Without the word about model training, the UI opens on its pages for chat traces.
-    page = f"experiments/{found.experiment_id}/runs" if found is not None else "experiments"
-    return f"#/{page}?workflowType=machine_learning"
+    if found is None:
+        return {"experiments": f"#/experiments?{view}"}
+    pages = {"all runs": f"#/experiments/{found.experiment_id}/runs?{view}"}
+    runs = mlflow.search_runs([found.experiment_id], output_format="list")
+    parents = [run for run in runs if run.data.tags.get("sitrep.kind") == "command"]
+    if parents:
+        newest = parents[0].info.run_id
+        children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == newest]
+        ids = json.dumps([run.info.run_id for run in reversed(children)], separators=(",", ":"))
+        experiments = json.dumps([found.experiment_id])
+        pages["the last comparison"] = (
+            f"#/compare-runs?runs={quote(ids)}&experiments={quote(experiments)}&{view}"
+        )
+    return pages
 
 
 def _experiment_name() -> str:

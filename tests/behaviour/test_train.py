@@ -234,20 +234,24 @@ def test_configs_that_cannot_be_compared_are_refused(
     assert message in done.last_line
 
 
-def test_the_ui_serves_the_store_on_loopback(workspace: Path) -> None:
+def test_the_ui_serves_the_store_on_loopback(workspace: Path, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen(
-        command("ui", "--port", port), cwd=workspace, env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    with (tmp_path / "stderr.txt").open("wb") as stderr:
+        process = subprocess.Popen(
+            command("ui", "--port", port), cwd=workspace, env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True,
+        )  # fmt: skip
     try:
         names = _served_runs(port)
     finally:
         process.terminate()
         process.wait(timeout=30)
     assert {"first", "second"} <= names
+    said = (tmp_path / "stderr.txt").read_text()
+    compare = next(line for line in said.splitlines() if "the last comparison" in line)
+    assert all(runs_of(workspace)[name].info.run_id in compare for name in ("first", "second"))
 
 
 def _served_runs(port: int) -> set[str]:
