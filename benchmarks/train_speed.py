@@ -35,9 +35,9 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 import models
 from models.base import Rows
+from models.device import uses_bf16
 from models.pretrained import locate
 from models.settings import TransformerSettings
-from models.transformer import uses_bf16
 from train import config, data
 
 PADDED_TOKENS = 128

@@ -3,9 +3,7 @@
 import logging
 import math
 import tempfile
-import timeit
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +30,7 @@ from transformers import (
 from models import bundle
 from models.base import Logits, OnStep, Probabilities, Rows, Targets
 from models.calibration import calibrated, fit_temperature
+from models.device import device, uses_bf16
 from models.errors import ModelError
 from models.pretrained import locate
 from models.settings import TransformerSettings
@@ -56,10 +55,6 @@ TOKENS_PER_BATCH = {"cpu": 2_048, "cuda": 65_536}
 TEXTS_PER_WINDOW = 8_192
 """Texts tokenised and sorted by length at a time: bounds memory for any number of texts."""
 LOGGING_STEPS = 10
-TRIAL_SHAPE = (1024, 384, 1536)
-"""The largest product of a small encoder: rows, width in, width out."""
-BF16_GAIN = 1.3
-"""bfloat16 must beat float32 by this: the rest of the network gains less than its products."""
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +115,7 @@ class TransformerClassifier:
             raise ModelError(
                 f"{folder} holds no usable transformer: {_first_line(error)}"
             ) from error
-        model._model.to(_device()).eval()
+        model._model.to(device()).eval()
         return model
 
     def fit(self, train: Rows, valid: Rows, on_step: OnStep) -> Self:
@@ -206,7 +201,7 @@ class TransformerClassifier:
             warmup_steps=self.settings.warmup,
             lr_scheduler_type="linear",
             bf16=uses_bf16(self.settings.precision),
-            use_cpu=_device() == "cpu",
+            use_cpu=device() == "cpu",
             seed=self.seed,
             eval_strategy="epoch",
             save_strategy="epoch",
@@ -287,17 +282,17 @@ class TransformerClassifier:
     def _window_logits(self, texts: Sequence[str]) -> Logits:
         assert self._model is not None
         assert self._tokenizer is not None
-        token_ids, device = self._token_ids(texts), _device()
+        token_ids, kind = self._token_ids(texts), device()
         logits = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
-        self._model.to(device).eval()
+        self._model.to(kind).eval()
         with (
             torch.inference_mode(),
-            torch.autocast(device, torch.bfloat16, enabled=uses_bf16(self.settings.precision)),
+            torch.autocast(kind, torch.bfloat16, enabled=uses_bf16(self.settings.precision)),
         ):
-            for batch in _batches(token_ids, TOKENS_PER_BATCH[device]):
+            for batch in _batches(token_ids, TOKENS_PER_BATCH[kind]):
                 inputs = self._tokenizer.pad(
                     {"input_ids": [token_ids[i] for i in batch]}, return_tensors="pt"
-                ).to(device)
+                ).to(kind)
                 output = self._model(inputs["input_ids"], inputs["attention_mask"])
                 logits[batch] = output["logits"].float().cpu().numpy()
         return logits
@@ -325,37 +320,6 @@ class _StepReporter(TrainerCallback):
         }
         if figures:
             self._on_step(state.global_step, state.max_steps, figures)
-
-
-def uses_bf16(precision: str) -> bool:
-    """Whether ``precision`` ("auto", "bf16" or "fp32") means bfloat16 on this machine."""
-    if precision != "auto":
-        return precision == "bf16"
-    if _device() == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return _bf16_pays_on_cpu()
-
-
-@cache
-def _bf16_pays_on_cpu() -> bool:
-    """Time a matrix product in both formats, about 50 ms in all.
-
-    What the processor says of itself does not tell: measured on two Xeons that both list
-    avx512_bf16, bfloat16 was 2.6 times as fast as float32 on one and half as fast on the other.
-    """
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left, right = (
-            torch.ones(TRIAL_SHAPE[:2], dtype=dtype),
-            torch.ones(TRIAL_SHAPE[1:], dtype=dtype),
-        )
-        with torch.inference_mode():
-            seconds[dtype] = min(timeit.repeat(lambda: left @ right, number=1, repeat=8))  # noqa: B023
-    return seconds[torch.float32] > BF16_GAIN * seconds[torch.bfloat16]
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _batches(token_ids: Sequence[Sequence[int]], budget: int) -> Iterator[list[int]]:

@@ -12,13 +12,15 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.highlighter import NullHighlighter
+from rich.logging import RichHandler
 
 from models.errors import DataError, SitrepError
 from predict.articles import Rejected, StdinFormat
@@ -43,7 +45,7 @@ config_app = typer.Typer(help="Show what a config means.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 Overrides = Annotated[
     list[str] | None,
@@ -78,10 +80,10 @@ def train(
     The first CONFIG is the baseline that the others are compared with. Each run, its figures and
     its model are in MLflow afterwards (see: sitrep ui).
     """
-    from train import config, display, fit
+    from train import config, display, fit, progress
 
     loaded = [config.load(path, overrides or ()) for path in configs]
-    with _progress() as on_step:
+    with progress.training(err) as on_step:
         result = fit.fit_all(loaded, promote, on_step)
     out.print(display.split_summary(result.split))
     out.print(display.training(result, _command()))
@@ -226,15 +228,15 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Open the MLflow UI on the runs of this folder, for this machine only; Ctrl-C ends it."""
-    from train import tracking
+    from train import store
 
-    store = tracking.open_store()
+    address = store.open_store()
     command = [
         *(sys.executable, "-m", "mlflow", "ui"),
-        *("--backend-store-uri", store, "--host", "127.0.0.1", "--port", str(port)),
+        *("--backend-store-uri", address, "--host", "127.0.0.1", "--port", str(port)),
     ]
-    err.print(f"MLflow shows {store}; Ctrl-C ends it. Once it has started:", markup=False)
-    for shows, page in tracking.ui_pages().items():
+    err.print(f"MLflow shows {address}; Ctrl-C ends it. Once it has started:", markup=False)
+    for shows, page in store.ui_pages().items():
         err.print(f"  {shows}: http://127.0.0.1:{port}/{page}", markup=False, soft_wrap=True)
     os.execv(sys.executable, command)
 
@@ -268,7 +270,15 @@ def main() -> None:
 
 
 def _prepare_logging() -> None:
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    # By way of the console, so that a line and a progress bar do not write over each other.
+    handler = RichHandler(
+        console=err,
+        show_time=False,
+        show_level=False,
+        show_path=False,
+        highlighter=NullHighlighter(),
+    )
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, handlers=[handler])
     for package in ("train", "models", "predict"):
         logging.getLogger(package).setLevel(logging.INFO)
 
@@ -286,9 +296,9 @@ def _command() -> str:
 def _bundle(model: str | None) -> Path:
     if model is not None and Path(model).is_dir() and (Path(model) / "manifest.json").is_file():
         return Path(model)  # without MLflow, which takes seconds to import
-    from train import tracking
+    from train import registry
 
-    return tracking.bundle_folder(model)
+    return registry.bundle_folder(model)
 
 
 def _data_settings(
@@ -308,12 +318,13 @@ def _sinks(
 ) -> Iterator[tuple[Callable[[Prediction], None], Callable[[Rejected], None]]]:
     """Give where predictions go and where rejected records go."""
     from predict import write
+    from train import progress
 
     if target is not None:
         with (
             write.open_rejected(target) as keep,
             write.open_writer(target, labels) as writer,
-            _counter() as count,
+            progress.counter(err) as count,
         ):
             yield _both(writer.write, count), _both(keep, _first_rejected_shown())
     elif to_stdout:
@@ -342,48 +353,6 @@ def _first_rejected_shown() -> Callable[[Rejected], None]:
             err.print("rejected: and others", style="yellow")
 
     return show
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int, Mapping[str, float]], None]]:
-    """Show a bar for each run that takes steps; on a terminal only."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("step {task.completed:.0f} of {task.total:.0f}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
-    )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
-
-        def on_step(name: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(name, total=steps, figures="")
-            progress.update(tasks[name], completed=step, total=steps)
-            if "valid/macro_f1" in figures:
-                shown = f"valid macro-F1 {figures['valid/macro_f1']:.3f}"
-                progress.update(tasks[name], figures=shown)
-                logging.getLogger(__name__).info("%s, step %d of %d: %s", name, step, steps, shown)
-
-        yield on_step
-
-
-@contextmanager
-def _counter() -> Iterator[Callable[[object], None]]:
-    """Count sentences on a terminal while a file is written."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.completed:,.0f} sentences labelled"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda _: progress.advance(task)
 
 
 def _printer(labels: tuple[str, ...]) -> Callable[[Prediction], None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import models
 from models.errors import ConfigError
-from train import data, splits, tracking
+from train import data, registry, splits, store, tracking
 from train.config import RunConfig
 from train.metrics import Comparison
 from train.report import Report, compare, evaluate
@@ -83,7 +83,7 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
     """
     first = configs[0]
     _require_same_rows(configs)
-    store = tracking.open_store()
+    address = store.open_store()
     main, valid, test = data.read(first.data)
     split = splits.split(main, valid, test, first.split)
     logger.info("read %s sentences from %d files", f"{len(main.rows):,}", len(main.names))
@@ -97,7 +97,7 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
         for other, comparison in zip(others, comparisons, strict=True):
             tracking.record_comparison(other.run_id, baseline.config.name, comparison)
         champion = _settle_champion(outcomes, comparisons, promote)
-    return Result(split, outcomes, comparisons, champion, store)
+    return Result(split, outcomes, comparisons, champion, address)
 
 
 def _require_same_rows(configs: Sequence[RunConfig]) -> None:
@@ -123,7 +123,7 @@ def _settle_champion(
             continue
         if best is outcomes[0] or _macro_f1(outcome) > _macro_f1(best):
             best = outcome
-    present = tracking.champion()
+    present = registry.champion()
     if promote:
         return _crown(best, "promoted by hand")
     if present is None:
@@ -144,7 +144,7 @@ def _settle_champion(
 
 
 def _crown(outcome: Outcome, reason: str) -> str:
-    tracking.make_champion(outcome.version, reason)
+    registry.make_champion(outcome.version, reason)
     return f"the champion is now version {outcome.version} ({outcome.config.name}): {reason}"
 
 

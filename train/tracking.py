@@ -1,22 +1,13 @@
-"""What a run leaves in MLflow: records, logged models, the registry.
+"""What a run leaves in MLflow: settings, figures, answers, the logged model."""
 
-The only home of ``mlflow`` but for ``served.py``, which MLflow itself runs.
-"""
-
-import json
-import logging
-import os
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import mlflow
 import numpy as np
@@ -25,27 +16,19 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
-from mlflow.utils.logging_utils import disable_logging
 
 import models
 from models.base import Classifier, Rows
-from models.errors import ModelError, SitrepError
 from train import config as configs
-from train import served
+from train import served, store
 from train.config import RunConfig
 from train.data import digest
 from train.metrics import Comparison
+from train.registry import BUNDLE, REGISTERED_MODEL
 from train.report import Report, confusion_figure, judge, reliability_figure
 from train.splits import Split
 
-EXPERIMENT = "sitrep"
-REGISTERED_MODEL = "sitrep"
-CHAMPION = "champion"
-BUNDLE = "bundle"
-STORE_FILE, ARTIFACTS = "mlflow.db", "mlartifacts"
 PREDICTIONS = "test_predictions.parquet"
-SERVER_TIMEOUT_SECONDS = 5
-"""A tracking server that does not answer in this time is reported, not waited for."""
 REQUIREMENTS = {
     "tfidf": ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pydantic"),
     "transformer": (
@@ -54,30 +37,6 @@ REQUIREMENTS = {
     ),
 }
 """What a logged model needs where it is served, besides mlflow itself."""
-
-logger = logging.getLogger(__name__)
-
-
-def open_store() -> str:
-    """Point MLflow at ``MLFLOW_TRACKING_URI``, or at ``mlflow.db`` in the current folder.
-
-    Returns the address. Raises SitrepError when a server there does not answer.
-    """
-    _quieten()
-    chosen = os.environ.get("MLFLOW_TRACKING_URI")
-    if chosen:
-        _require_answer(chosen)
-        mlflow.set_tracking_uri(chosen)
-    else:
-        # Absolute, and where a plain `mlflow ui` looks; set by us because a left-over ./mlruns
-        # would make MLflow fall back to it.
-        mlflow.set_tracking_uri(default_store())
-    return str(mlflow.get_tracking_uri())
-
-
-def default_store() -> str:
-    """The address of the store in the current folder."""
-    return f"sqlite:///{Path.cwd() / STORE_FILE}"
 
 
 @dataclass(frozen=True)
@@ -142,7 +101,7 @@ class RunRecord:
 def parent_run(config_list: list[RunConfig], split: Split) -> Iterator[RunRecord]:
     """Open the run that holds the runs of one command."""
     names = " + ".join(config.name for config in config_list)
-    with _run(names, {"sitrep.kind": "command"}) as record:
+    with _run(names, {store.COMMAND_TAG: "command"}) as record:
         mlflow.set_tag("mlflow.note.content", f"Compares {names} on the same test rows.")
         mlflow.log_dict(_split_facts(split), "split.json")
         yield record
@@ -166,7 +125,7 @@ def child_run(config: RunConfig, split: Split, names: tuple[str, ...]) -> Iterat
 @contextmanager
 def _run(name: str, tags: dict[str, str], nested: bool = False) -> Iterator[RunRecord]:
     """A run that ends FINISHED, FAILED at an error or KILLED when the user stops it."""
-    _use_experiment()
+    store.use_experiment()
     run = mlflow.start_run(run_name=name, nested=nested, tags=tags)
     try:
         yield RunRecord(run.info.run_id)
@@ -207,32 +166,6 @@ def _verdict(comparison: Comparison, baseline: str) -> str:
     return f"{comparison.verdict} {word} {baseline}"
 
 
-@dataclass(frozen=True)
-class Version:
-    """A version of the registered model."""
-
-    number: str
-    run_id: str
-    run_name: str
-
-
-def champion() -> Version | None:
-    """Return the version that ``predict`` uses by default, or None when there is none."""
-    client = mlflow.MlflowClient()
-    try:
-        found = client.get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
-    except MlflowException:
-        return None
-    return Version(found.version, found.run_id, found.tags.get("run_name", found.run_id))
-
-
-def make_champion(number: str, reason: str) -> None:
-    """Move the alias to version ``number`` and write the reason on it."""
-    client = mlflow.MlflowClient()
-    client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, number)
-    client.set_model_version_tag(REGISTERED_MODEL, number, "champion_reason", reason)
-
-
 def recorded_report(
     run_id: str, like: Report, settings: configs.EvaluationSettings
 ) -> Report | None:
@@ -252,80 +185,6 @@ def recorded_report(
         return None
     probabilities = answers[columns].to_numpy(dtype=np.float32)
     return judge(like.labels, like.rows, probabilities, settings)
-
-
-def bundle_folder(address: str | None) -> Path:
-    """Return the bundle behind a folder, a run id, a registry address, or the champion's.
-
-    Raises ModelError when there is none there.
-    """
-    if address is not None and Path(address).is_dir():
-        return _bundle_in(Path(address))
-    if address is not None and (address.startswith((".", "/", "~")) or address.endswith("/")):
-        raise ModelError(f'there is no model folder "{address}"')
-    store = open_store()
-    if address is None and champion() is None:
-        raise ModelError(
-            f"no model is trained yet in {store}: run `make train`, or name one with --model"
-        )
-    try:
-        return _bundle_in(Path(mlflow.artifacts.download_artifacts(_model_uri(address))))
-    except (MlflowException, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(
-            f'no model at "{address}" in {store} ({reason}); give a bundle folder, a run id or an '
-            f"address such as models:/{REGISTERED_MODEL}@{CHAMPION}"
-        ) from error
-
-
-def _bundle_in(folder: Path) -> Path:
-    """The bundle itself, also when ``folder`` is the MLflow model around it."""
-    inside = folder / "artifacts" / BUNDLE
-    return inside if inside.is_dir() else folder
-
-
-def _model_uri(address: str | None) -> str:
-    if address is None:
-        return f"models:/{REGISTERED_MODEL}@{CHAMPION}"
-    if address.startswith(("models:/", "runs:/")):
-        return address
-    return f"runs:/{address}/model"
-
-
-def ui_pages() -> dict[str, str]:
-    """Pages of the UI worth opening, by what they show, to be put behind the server's address.
-
-    The runs, and the comparison of those that the last command trained together.
-    """
-    # Without this word, the UI opens on its pages for chat traces.
-    view = "workflowType=machine_learning"
-    found = mlflow.get_experiment_by_name(_experiment_name())
-    if found is None:
-        return {"experiments": f"#/experiments?{view}"}
-    pages = {"all runs": f"#/experiments/{found.experiment_id}/runs?{view}"}
-    runs = mlflow.search_runs([found.experiment_id], output_format="list")
-    parents = [run for run in runs if run.data.tags.get("sitrep.kind") == "command"]
-    if parents:
-        newest = parents[0].info.run_id
-        children = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == newest]
-        ids = json.dumps([run.info.run_id for run in reversed(children)], separators=(",", ":"))
-        experiments = json.dumps([found.experiment_id])
-        pages["the last comparison"] = (
-            f"#/compare-runs?runs={quote(ids)}&experiments={quote(experiments)}&{view}"
-        )
-    return pages
-
-
-def _experiment_name() -> str:
-    return os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
-
-
-def _use_experiment() -> None:
-    name = _experiment_name()
-    if mlflow.get_tracking_uri() == default_store() and not mlflow.get_experiment_by_name(name):
-        place = (Path.cwd() / ARTIFACTS).as_uri()
-        mlflow.create_experiment(name, artifact_location=place)
-    mlflow.set_experiment(name)
 
 
 def _described(report: Report) -> str:
@@ -418,28 +277,3 @@ def _git_tags() -> dict[str, str]:
     except (OSError, subprocess.CalledProcessError):
         return {}
     return {"mlflow.source.git.commit": commit, "git.changed": str(bool(changes)).lower()}
-
-
-def _require_answer(uri: str) -> None:
-    """Ask a server once, briefly: by default MLflow retries for four minutes at every call."""
-    if not uri.startswith(("http://", "https://")):
-        return
-    try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT_SECONDS):
-            return
-    except urllib.error.HTTPError:
-        return  # it answers, if only to say that it has no such page
-    except (OSError, ValueError) as error:
-        raise SitrepError(
-            f"MLFLOW_TRACKING_URI is {uri}, and nothing answers there ({error}); "
-            "start that server or unset the variable to use mlflow.db in this folder"
-        ) from error
-
-
-def _quieten() -> None:
-    """Keep what MLflow tells about its own doings out of our output."""
-    disable_logging()
-    logging.getLogger("alembic").setLevel(logging.ERROR)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -16,12 +16,12 @@ MAY_IMPORT = {
     "models": {"models"},
 }
 HOMES = {
-    "torch": {"models/transformer.py"},
+    "torch": {"models/transformer.py", "models/device.py"},
     "transformers": {"models/transformer.py"},
     "safetensors": {"models/transformer.py"},
     "sklearn": {"models/tfidf.py", "models/transformer.py"},
     "skops": {"models/tfidf.py"},
-    "mlflow": {"train/tracking.py", "train/served.py"},
+    "mlflow": {f"train/{name}.py" for name in ("store", "tracking", "registry", "served")},
     "datasets": {"train/data.py"},
     "datasketch": {"train/splits.py"},
     "sentencex": {"predict/sentences.py"},

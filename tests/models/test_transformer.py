@@ -10,10 +10,11 @@ from samples import LABELS, as_rows, labelled
 
 from models import pretrained
 from models.base import no_steps
+from models.device import uses_bf16
 from models.errors import ConfigError, ModelError
 from models.pretrained import locate
 from models.settings import TransformerSettings
-from models.transformer import PooledClassifier, TransformerClassifier, _batches, uses_bf16
+from models.transformer import PooledClassifier, TransformerClassifier, _batches
 
 TRAIN, VALID = as_rows(labelled(20, 1)), as_rows(labelled(5, 2))
 

@@ -1,0 +1,79 @@
+"""Which registered model is the champion, and which bundle an address means."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from models.errors import ModelError
+from train.store import open_store
+
+REGISTERED_MODEL = "sitrep"
+CHAMPION = "champion"
+BUNDLE = "bundle"
+"""Name of our bundle among the artifacts of a logged model."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the registered model."""
+
+    number: str
+    run_id: str
+    run_name: str
+
+
+def champion() -> Version | None:
+    """Return the version that ``predict`` uses by default, or None when there is none."""
+    client = mlflow.MlflowClient()
+    try:
+        found = client.get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
+    except MlflowException:
+        return None
+    return Version(found.version, found.run_id, found.tags.get("run_name", found.run_id))
+
+
+def make_champion(number: str, reason: str) -> None:
+    """Move the alias to version ``number`` and write the reason on it."""
+    client = mlflow.MlflowClient()
+    client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, number)
+    client.set_model_version_tag(REGISTERED_MODEL, number, "champion_reason", reason)
+
+
+def bundle_folder(address: str | None) -> Path:
+    """Return the bundle behind a folder, a run id, a registry address, or the champion's.
+
+    Raises ModelError when there is none there.
+    """
+    if address is not None and Path(address).is_dir():
+        return _bundle_in(Path(address))
+    if address is not None and (address.startswith((".", "/", "~")) or address.endswith("/")):
+        raise ModelError(f'there is no model folder "{address}"')
+    store = open_store()
+    if address is None and champion() is None:
+        raise ModelError(
+            f"no model is trained yet in {store}: run `make train`, or name one with --model"
+        )
+    try:
+        return _bundle_in(Path(mlflow.artifacts.download_artifacts(_model_uri(address))))
+    except (MlflowException, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(
+            f'no model at "{address}" in {store} ({reason}); give a bundle folder, a run id or an '
+            f"address such as models:/{REGISTERED_MODEL}@{CHAMPION}"
+        ) from error
+
+
+def _bundle_in(folder: Path) -> Path:
+    """The bundle itself, also when ``folder`` is the MLflow model around it."""
+    inside = folder / "artifacts" / BUNDLE
+    return inside if inside.is_dir() else folder
+
+
+def _model_uri(address: str | None) -> str:
+    if address is None:
+        return f"models:/{REGISTERED_MODEL}@{CHAMPION}"
+    if address.startswith(("models:/", "runs:/")):
+        return address
+    return f"runs:/{address}/model"
