@@ -177,7 +177,12 @@ def test_a_run_that_the_user_stops_ends_killed(
     log = folder / "stderr.txt"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            command("train", "long.yaml"), cwd=folder, env=ENVIRONMENT, stderr=stderr
+            command("train", "long.yaml"),
+            cwd=folder,
+            env=ENVIRONMENT,
+            stderr=stderr,
+            # A shell that runs the tests in the background has them ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             while process.poll() is None and "valid macro-F1" not in log.read_text():
@@ -186,6 +191,7 @@ def test_a_run_that_the_user_stops_ends_killed(
             assert process.wait(timeout=60) == 130
         finally:
             process.kill()
+            process.wait()
     assert log.read_text().strip().splitlines()[-1] == "sitrep: stopped"
     assert {run.info.status for run in runs_of(folder).values()} == {"KILLED"}
 

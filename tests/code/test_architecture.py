@@ -67,7 +67,8 @@ def test_heavy_packages_have_one_home(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nobody_imports_the_command_line(path: Path) -> None:
-    assert not {name for name in imports(path) if name.startswith("train.cli")}
+    if name_of(path) != "train/__main__.py":
+        assert not {name for name in imports(path) if name.startswith("train.cli")}
 
 
 @pytest.mark.parametrize("family", ["tfidf", "transformer"])
