@@ -281,6 +281,8 @@ def _prepare_logging() -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING, handlers=[handler])
     for package in ("train", "models", "predict"):
         logging.getLogger(package).setLevel(logging.INFO)
+    # It tells of each of its five tries to reach the hub; the error at the end says it once.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
 def _command() -> str:

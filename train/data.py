@@ -5,6 +5,7 @@ import difflib
 import glob
 import hashlib
 import json
+import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ import numpy as np
 from models.base import Rows
 from models.errors import DataError
 from train.config import Columns, DataSettings, HubData
+
+logger = logging.getLogger(__name__)
 
 MAX_FIELD_CHARACTERS = 10_000_000
 """Longest field of a CSV file; a longer one is nearly always an unclosed quote."""
@@ -227,6 +230,7 @@ def _read_parquet(path: Path, encoding: str) -> Iterator[Record | Problem]:
 def _read_hub(hub: HubData) -> Iterator[Record | Problem]:
     import datasets
 
+    logger.info("loading dataset %s", hub.name)
     try:
         table = datasets.load_dataset(hub.name, hub.config, split=hub.split, revision=hub.revision)
     except Exception as error:

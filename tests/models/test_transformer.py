@@ -8,6 +8,7 @@ import pytest
 import torch
 from samples import LABELS, as_rows, labelled
 
+import models
 from models import pretrained
 from models.base import no_steps
 from models.device import uses_bf16
@@ -15,6 +16,7 @@ from models.errors import ConfigError, ModelError
 from models.pretrained import locate
 from models.settings import TransformerSettings
 from models.transformer import PooledClassifier, TransformerClassifier, _batches
+from train import config
 
 TRAIN, VALID = as_rows(labelled(20, 1)), as_rows(labelled(5, 2))
 
@@ -24,8 +26,15 @@ def tiny(tiny_encoder: Path, **changes: Any) -> TransformerClassifier:
     return TransformerClassifier(TransformerSettings(family="transformer", **settings), LABELS, 1)
 
 
-def test_the_learning_rates_of_the_settings_reach_the_optimiser(tiny_encoder: Path) -> None:
-    model = tiny(tiny_encoder, learning_rate=3e-5, head_learning_rate=7e-4, weight_decay=0.2)
+def test_the_learning_rate_goes_from_yaml_to_the_optimiser_in_three_hops(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(
+        "name: run\n"
+        "data: {files: [rows.jsonl]}\n"
+        "model: {family: transformer, learning_rate: 3e-5, head_learning_rate: 7.0e-4,"
+        " weight_decay: 0.2}\n"
+    )
+    model = models.build(config.load(tmp_path / "run.yaml").model, LABELS, seed=1)
+    assert isinstance(model, TransformerClassifier)
     network = PooledClassifier(torch.nn.Linear(2, 2), 2, 4, "mean", 0.0)
     groups = model._optimizer(network).param_groups
     rates = {id(w): (g["lr"], g["weight_decay"]) for g in groups for w in g["params"]}
