@@ -1,8 +1,10 @@
 """One command trains, compares and records; a run that does not end well says so."""
 
+import json
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -117,6 +119,34 @@ def test_the_logged_model_gives_label_and_probabilities(workspace: Path) -> None
     np.testing.assert_allclose(answers.filter(like="p_").sum(axis=1), 1.0, atol=1e-5)
     assert answers["label"][0] == "advisory"
     assert model.metadata.signature.inputs.input_names() == ["text"]
+
+
+WITHOUT_THE_PROJECT = """
+import sys
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+sys.path = [entry for entry in sys.path if entry]
+from importlib.util import find_spec
+assert find_spec("models") is None
+import mlflow, pandas
+model = mlflow.pyfunc.load_model("models:/sitrep@champion")
+print(model.predict(pandas.DataFrame({"text": ["Avoid travel."]})).to_json(orient="records"))
+"""
+
+
+def test_the_logged_model_answers_where_the_project_is_not_installed(
+    workspace: Path, tmp_path: Path
+) -> None:
+    store = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{workspace / 'mlflow.db'}",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_PROJECT],
+        cwd=tmp_path, env=ENVIRONMENT | store, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [answer] = json.loads(done.stdout.splitlines()[-1])
+    assert set(answer) == {"label", "confidence", *(f"p_{label}" for label in LABELS)}
 
 
 def test_answers_to_the_test_rows_are_recorded_with_the_run(
