@@ -238,6 +238,8 @@ def ui(
     err.print(f"MLflow shows {address}; Ctrl-C ends it. Once it has started:", markup=False)
     for shows, page in store.ui_pages().items():
         err.print(f"  {shows}: http://127.0.0.1:{port}/{page}", markup=False, soft_wrap=True)
+    # Seven processes that run jobs on chat traces, of which there are none here.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.execv(sys.executable, command)
 
 
