@@ -76,7 +76,3 @@ class Classifier(Protocol):
     def save(self, folder: Path) -> None:
         """Write a bundle that ``models.load`` reads back to an equal model."""
         ...
-
-
-def no_steps(step: int, steps: int, figures: Mapping[str, float]) -> None:
-    """An ``OnStep`` for callers who do not follow the training."""

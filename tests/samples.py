@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +52,7 @@ def write_jsonl(path: Path, records: list[dict[str, object]]) -> Path:
     """Write one object a line."""
     path.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
     return path
+
+
+def no_steps(step: int, steps: int, figures: Mapping[str, float]) -> None:
+    """An ``OnStep`` for tests that do not follow the training."""

@@ -256,8 +256,11 @@ def main() -> None:
         code = STOPPED
     except typer.Exit as done:
         sys.exit(done.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has gone, for example `| head`: nobody is left to tell.
+    except SystemExit as stop:
+        # typer and rich leave with 1 when the reader of our output has gone, as in `| head`. That
+        # is nobody's fault, and nobody is left to tell.
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(DONE)
     except Exception as error:

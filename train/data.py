@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 MAX_FIELD_CHARACTERS = 10_000_000
 """Longest field of a CSV file; a longer one is nearly always an unclosed quote."""
-OPTIONAL_COLUMNS = ("position", "source", "register", "date")
 
 
 @dataclass(frozen=True)

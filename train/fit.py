@@ -41,7 +41,6 @@ class Result:
     """Of every outcome but the first with the first."""
     champion: str
     """What became of the alias, in a sentence."""
-    store: str
 
 
 def fit_run(config: RunConfig, split: Split, names: tuple[str, ...], on_step: OnRunStep) -> Outcome:
@@ -83,11 +82,13 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
     """
     first = configs[0]
     _require_same_rows(configs)
-    address = store.open_store()
+    store.open_store()
     main, valid, test = data.read(first.data)
     split = splits.split(main, valid, test, first.split)
     logger.info("read %s sentences from %d files", f"{len(main.rows):,}", len(main.names))
     logger.info("split: %s", split.report.sentence())
+    for config in configs:  # finds a missing encoder before a run is opened or another trained
+        models.build(config.model, split.labels, config.seed)
     with tracking.parent_run(list(configs), split):
         outcomes = tuple(fit_run(config, split, main.names, on_step) for config in configs)
         baseline, *others = outcomes
@@ -97,7 +98,7 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
         for other, comparison in zip(others, comparisons, strict=True):
             tracking.record_comparison(other.run_id, baseline.config.name, comparison)
         champion = _settle_champion(outcomes, comparisons, promote)
-    return Result(split, outcomes, comparisons, champion, address)
+    return Result(split, outcomes, comparisons, champion)
 
 
 def _require_same_rows(configs: Sequence[RunConfig]) -> None:

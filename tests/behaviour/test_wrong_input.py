@@ -76,8 +76,15 @@ def test_wrong_input_gets_one_line_and_code_2(folder: Path, words: str, message:
     assert done.out == ""
 
 
-def test_a_wrong_config_leaves_no_trace_in_mlflow(folder: Path) -> None:
-    sitrep(folder, "train", "typo.yaml")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "typo.yaml",
+        "run.yaml --set model.family=transformer --set model.encoder=./nowhere",
+    ],
+)
+def test_a_wrong_config_leaves_no_trace_in_mlflow(folder: Path, words: str) -> None:
+    assert sitrep(folder, "train", *words.split()).code == 2
     assert not (folder / "mlflow.db").exists()
 
 

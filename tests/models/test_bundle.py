@@ -7,11 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from samples import LABELS, as_rows, labelled
+from samples import LABELS, as_rows, labelled, no_steps
 
 import models
 from models import bundle
-from models.base import no_steps
 from models.errors import ModelError
 from models.settings import TfidfSettings
 

@@ -5,10 +5,10 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from samples import LABELS, as_rows, labelled
+from samples import LABELS, as_rows, labelled, no_steps
 
 import models
-from models.base import Classifier, no_steps
+from models.base import Classifier
 from models.settings import ModelSettings, Settings, TfidfSettings, TransformerSettings
 
 FAMILIES: tuple[type[Settings], ...] = get_args(get_args(ModelSettings)[0])

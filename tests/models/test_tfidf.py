@@ -1,9 +1,8 @@
 """What the baseline does beyond the contract of every family."""
 
 import pytest
-from samples import LABELS, as_rows, labelled
+from samples import LABELS, as_rows, labelled, no_steps
 
-from models.base import no_steps
 from models.errors import ModelError
 from models.settings import Ngrams, TfidfSettings
 from models.tfidf import TfidfClassifier

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from samples import LABELS, as_rows, labelled
+from samples import LABELS, as_rows, labelled, no_steps
 
 import models
 from models import pretrained
-from models.base import no_steps
 from models.device import uses_bf16
 from models.errors import ConfigError, ModelError
 from models.pretrained import locate
