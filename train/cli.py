@@ -8,6 +8,7 @@ so that ``sitrep --help`` answers at once.
 import json
 import logging
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -204,6 +205,48 @@ def check(
         raise typer.Exit(WRONG_INPUT)
 
 
+@app.command(
+    epilog="Example: sitrep corpus configs/tfidf.yaml configs/minilm.yaml -o seeds/report.md "
+    "--real real.jsonl --by stratum"
+)
+def corpus(
+    configs: Annotated[
+        list[Path], typer.Argument(metavar="CONFIG…", help="YAML files that name the same data.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Markdown file to write. Default: the terminal."),
+    ] = None,
+    overrides: Overrides = None,
+    sizes: Annotated[
+        str, typer.Option(help="Sentences to fit on, separated by commas; none: no curve.")
+    ] = "1000,2000,4000,8000,16000",
+    seeds: Annotated[int, typer.Option(min=1, help="Fits at each size.")] = 3,
+    real: Annotated[
+        list[str] | None,
+        typer.Option(help="Labelled file of real sentences to measure on; may be repeated."),
+    ] = None,
+    by: Annotated[str, typer.Option(help="Column of that file to slice by.")] = "source",
+) -> None:
+    """Tell what a labelled corpus is worth: agreement, learning curve, realism.
+
+    Counts sentences and the labellers' agreement by register, cross-validates every CONFIG within
+    the corpus, fits it on more and more texts and, with --real, measures each fit on sentences
+    that are never trained on. Three seeds of the default configs take about an hour on two cores.
+    """
+    from train import config, corpus_page, progress
+
+    loaded = [config.load(path, overrides or ()) for path in configs]
+    wanted = tuple(int(part) for part in sizes.split(",") if part.strip())
+    with progress.training(err) as on_fit:
+        page = corpus_page.make(loaded, wanted, seeds, tuple(real or ()), by, _typed(), on_fit)
+    if output is None:
+        typer.echo(page, nl=False)
+    else:
+        output.write_text(page, encoding="utf-8")
+        err.print(f"written to {output}", markup=False)
+
+
 @config_app.command("show", epilog="Example: sitrep config show configs/minilm.yaml --set seed=7")
 def config_show(
     path: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file.")],
@@ -298,6 +341,17 @@ def _command() -> str:
     if called.name == "__main__.py":
         return "python -m train"
     return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+
+
+def _typed() -> str:
+    """The command as it was typed, files outside this folder by their name only."""
+    here = Path.cwd()
+    words = [
+        word if not Path(word).exists() or (here / word).resolve().is_relative_to(here)
+        else Path(word).name
+        for word in sys.argv[1:]
+    ]  # fmt: skip
+    return shlex.join(["sitrep", *words])
 
 
 def _bundle(model: str | None) -> Path:

@@ -31,6 +31,10 @@ class Columns(Settings):
     """Kind of text, for example wire_news; optional in the data."""
     date: str | None = "date"
     """Date of publication; optional in the data."""
+    votes: str | None = "votes"
+    """A list of what each labeller said; optional in the data."""
+    keep: tuple[str, ...] = ()
+    """Further columns to slice results by."""
 
 
 class HubData(Settings):

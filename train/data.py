@@ -349,6 +349,8 @@ def _rows(
         "source": columns.source,
         "register": columns.register_,
         "date": columns.date,
+        "votes": columns.votes,
+        **{column: column for column in columns.keep},
     }
     present = {
         name: column
@@ -365,10 +367,15 @@ def _rows(
         texts=tuple(str(record.values[columns.text]) for record in records),
         targets=np.array([column_of[label] for label in label_of], dtype=np.int64),
         columns={
-            name: tuple(str(record.values.get(column, "")) for record in records)
+            name: tuple(_as_text(record.values.get(column, "")) for record in records)
             for name, column in present.items()
         },
     )
+
+
+def _as_text(value: object) -> str:
+    """Text as it is, anything else (a list of votes) as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def label_counts(rows: Rows, labels: Sequence[str]) -> dict[str, int]:

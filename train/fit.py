@@ -81,7 +81,7 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
     Raises ConfigError when the configs do not judge on the same rows, DataError for bad rows.
     """
     first = configs[0]
-    _require_same_rows(configs)
+    require_same_rows(configs)
     store.open_store()
     main, valid, test = data.read(first.data)
     split = splits.split(main, valid, test, first.split)
@@ -101,7 +101,8 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
     return Result(split, outcomes, comparisons, champion)
 
 
-def _require_same_rows(configs: Sequence[RunConfig]) -> None:
+def require_same_rows(configs: Sequence[RunConfig]) -> None:
+    """Raise ConfigError unless all configs name the same rows, split and evaluation."""
     first = configs[0]
     for other in configs[1:]:
         if other.name == first.name:

@@ -19,7 +19,7 @@ HOMES = {
     "torch": {"models/transformer.py", "models/device.py"},
     "transformers": {"models/transformer.py"},
     "safetensors": {"models/transformer.py"},
-    "sklearn": {"models/tfidf.py", "models/transformer.py"},
+    "sklearn": {"models/tfidf.py", "models/transformer.py", "train/corpus.py"},
     "skops": {"models/tfidf.py"},
     "mlflow": {f"train/{name}.py" for name in ("store", "tracking", "registry", "served")},
     "datasets": {"train/data.py"},

@@ -1,0 +1,210 @@
+"""What a labelled corpus is worth: agreement of its labellers, learning curves, realism."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
+from sklearn.model_selection import GroupKFold
+
+import models
+from models.base import Classifier, Rows
+from models.settings import TfidfSettings
+from train import metrics
+from train.config import EvaluationSettings, RunConfig
+from train.metrics import Estimate, Figures, Tally
+from train.report import Report, evaluate
+from train.splits import Split
+
+FOLDS = 5
+STRAIGHT = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\xa0": " "})
+"""Quotes and dashes as typewriters have them: a house's habit, not a sign of real text."""
+
+OnFit = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called while fitting with (what is fitted, step, steps planned, figures)."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One fit of a learning curve."""
+
+    model: str
+    size: int
+    """How many sentences were asked for; the last text was taken whole."""
+    seed: int
+    held_out: Report
+    """On the test split of the corpus."""
+    real: Report | None
+    """On the evaluation file."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows of one register, or of any other column's value."""
+
+    name: str
+    texts: int
+    sentences: int
+    by_label: tuple[int, ...]
+    kappa: float | None
+    """Of the first two votes; None where there are none, or where only one label was given."""
+
+
+def slices(rows: Rows, labels: Sequence[str], column: str) -> list[Slice]:
+    """Return one slice per value of ``column``, sorted, and one of everything, named "all"."""
+    values = rows.columns.get(column, ("",) * len(rows))
+    by_value: dict[str, list[int]] = {}
+    for i, value in enumerate(values):
+        by_value.setdefault(value, []).append(i)
+    parts = {name: rows.take(by_value[name]) for name in sorted(by_value)} | {"all": rows}
+    return [
+        Slice(
+            name,
+            len(set(part.article_ids)),
+            len(part),
+            tuple(np.bincount(part.targets, minlength=len(labels)).tolist()),
+            kappa(part),
+        )
+        for name, part in parts.items()
+    ]
+
+
+def kappa(rows: Rows) -> float | None:
+    """Return Cohen's kappa of the first two votes, or None where it is not defined.
+
+    Source: Cohen 1960, "A coefficient of agreement for nominal scales".
+    """
+    votes = [json.loads(cell) for cell in rows.columns.get("votes", ()) if cell]
+    pairs = [(v[0], v[1]) for v in votes if isinstance(v, list) and len(v) >= 2]
+    if len({vote for pair in pairs for vote in pair}) < 2:
+        return None
+    first, second = zip(*pairs, strict=True)
+    return float(cohen_kappa_score(first, second))
+
+
+def auc_against(written: Rows, real: Rows, seed: int) -> float:
+    """Return how well a TF-IDF model tells written from real sentences it has not seen.
+
+    0.5: it cannot; 1.0: it always can. Both sides have equally many sentences, articles stay in
+    one fold, and quotes and dashes are made alike first.
+
+    Source: Lopez-Paz & Oquab 2017, "Revisiting Classifier Two-Sample Tests".
+    """
+    both = _two_samples(written, real, seed)
+    settings = TfidfSettings(family="tfidf")
+    scores = np.zeros(len(both))
+    for train, test in GroupKFold(FOLDS).split(both.texts, groups=both.article_ids):
+        model = models.build(settings, ("real", "written"), seed)
+        model.fit(both.take(train), both.take(test), _silent)
+        scores[test] = model.predict_proba(both.take(test).texts)[:, 1]
+    return float(roc_auc_score(both.targets, scores))
+
+
+def cross_validated_f1(
+    config: RunConfig, rows: Rows, labels: Sequence[str], seed: int, on_fit: OnFit
+) -> float:
+    """Return macro-F1 over all rows, each labelled by a model that saw none of its article."""
+    probabilities = np.zeros((len(rows), len(labels)), dtype=np.float32)
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for number, (train, test) in enumerate(folds.split(rows.texts, groups=rows.article_ids), 1):
+        model = models.build(config.model, labels, seed)
+        fitted = _fitted(model, rows.take(train), seed, f"{config.name}, fold {number}", on_fit)
+        probabilities[test] = fitted.predict_proba(rows.take(test).texts)
+    tallies = metrics.tally(rows.targets, probabilities, rows.article_ids, bins=1)
+    return float(metrics.macro_f1(tallies.total()))
+
+
+def learning_curve(
+    configs: Sequence[RunConfig],
+    split: Split,
+    real: Rows | None,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    on_fit: OnFit,
+) -> list[Point]:
+    """Fit every config on whole articles of at least each size, for every seed.
+
+    The seed decides which articles come first and where the fit starts. Sizes beyond the train
+    split stand for all of it.
+    """
+    points = []
+    for size in sorted({min(size, len(split.train)) for size in sizes}):
+        for seed in seeds:
+            part = split.train.take(_first_articles(split.train, size, seed))
+            for config in configs:
+                model = models.build(config.model, split.labels, seed)
+                name = f"{config.name}, {len(part):,} sentences, seed {seed}"
+                model.fit(part, split.valid, partial(on_fit, name))
+                held_out = evaluate(model, split.test, config.evaluation)
+                judged = None if real is None else evaluate(model, real, config.evaluation)
+                points.append(Point(config.name, size, seed, held_out, judged))
+    return points
+
+
+def mean_over(
+    reports: Sequence[Report],
+    metric: Callable[[Tally], Figures],
+    settings: EvaluationSettings,
+    rows: Sequence[int] | None = None,
+) -> Estimate:
+    """Return the mean of ``metric`` over models judged on the same rows, with its 95 % interval.
+
+    rows: judge on these alone, for example on one stratum
+
+    The interval is of the mean, by bootstrap over the articles that all models share.
+    """
+    values, drawn = [], []
+    for report in reports:
+        chosen = range(len(report.rows)) if rows is None else rows
+        part = report.rows.take(chosen)
+        tallies = metrics.tally(
+            part.targets, report.probabilities[list(chosen)], part.article_ids, settings.bins
+        )
+        values.append(float(metric(tallies.total())))
+        drawn.append(metric(metrics.bootstrap(tallies, settings.draws, settings.seed)))
+    lo, hi = np.percentile(np.mean(drawn, axis=0), metrics.LEVEL)
+    return Estimate(float(np.mean(values)), float(lo), float(hi))
+
+
+def _two_samples(written: Rows, real: Rows, seed: int) -> Rows:
+    size = min(len(written), len(real))
+    rng = np.random.default_rng(seed)
+    parts = [
+        part.take(sorted(rng.choice(len(part), size, replace=False).tolist()))
+        for part in (real, written)
+    ]
+    return Rows(
+        ids=tuple(f"{side}:{i}" for side, part in enumerate(parts) for i in part.ids),
+        article_ids=tuple(
+            f"{side}:{a}" for side, part in enumerate(parts) for a in part.article_ids
+        ),
+        texts=tuple(text.translate(STRAIGHT) for part in parts for text in part.texts),
+        targets=np.repeat(np.array([0, 1], dtype=np.int64), size),
+    )
+
+
+def _fitted(model: Classifier, rows: Rows, seed: int, name: str, on_fit: OnFit) -> Classifier:
+    """``model`` fitted on four fifths of the articles, the rest kept to choose and calibrate."""
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
+    train, valid = next(folds.split(rows.texts, groups=rows.article_ids))
+    return model.fit(rows.take(train), rows.take(valid), partial(on_fit, name))
+
+
+def _first_articles(rows: Rows, size: int, seed: int) -> list[int]:
+    """Indices of all rows of as many articles, in an order drawn by ``seed``, as give ``size``."""
+    articles = sorted(set(rows.article_ids))
+    place = {
+        articles[i]: n for n, i in enumerate(np.random.default_rng(seed).permutation(len(articles)))
+    }
+    order: NDArray[np.int64] = np.argsort([place[a] for a in rows.article_ids], kind="stable")
+    end = min(size, len(rows))
+    while end < len(rows) and rows.article_ids[order[end]] == rows.article_ids[order[end - 1]]:
+        end += 1
+    return sorted(order[:end].tolist())
+
+
+def _silent(step: int, steps: int, figures: Mapping[str, float]) -> None:
+    """Fits of a second or less need no bar."""
