@@ -222,6 +222,9 @@ def corpus(
         str, typer.Option(help="Sentences to fit on, separated by commas; none: no curve.")
     ] = "1000,2000,4000,8000,16000",
     seeds: Annotated[int, typer.Option(min=1, help="Fits at each size.")] = 3,
+    folds: Annotated[
+        int, typer.Option(min=0, help="Of the cross-validation within the corpus; 0: none.")
+    ] = 5,
     real: Annotated[
         list[str] | None,
         typer.Option(help="Labelled file of real sentences to measure on; may be repeated."),
@@ -239,7 +242,9 @@ def corpus(
     loaded = [config.load(path, overrides or ()) for path in configs]
     wanted = tuple(int(part) for part in sizes.split(",") if part.strip())
     with progress.training(err) as on_fit:
-        page = corpus_page.make(loaded, wanted, seeds, tuple(real or ()), by, _typed(), on_fit)
+        page = corpus_page.make(
+            loaded, wanted, seeds, folds, tuple(real or ()), by, _typed(), on_fit
+        )
     if output is None:
         typer.echo(page, nl=False)
     else:

@@ -20,6 +20,7 @@ from train.report import Report, evaluate
 from train.splits import Split
 
 FOLDS = 5
+"""Of the two-sample test, and of the rows kept aside to choose and calibrate within a fold."""
 STRAIGHT = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\xa0": " "})
 """Quotes and dashes as typewriters have them: a house's habit, not a sign of real text."""
 
@@ -104,11 +105,14 @@ def auc_against(written: Rows, real: Rows, seed: int) -> float:
 
 
 def cross_validated_f1(
-    config: RunConfig, rows: Rows, labels: Sequence[str], seed: int, on_fit: OnFit
+    config: RunConfig, rows: Rows, labels: Sequence[str], count: int, seed: int, on_fit: OnFit
 ) -> float:
-    """Return macro-F1 over all rows, each labelled by a model that saw none of its article."""
+    """Return macro-F1 over all rows, each labelled by a model that saw none of its article.
+
+    count: folds, and so models
+    """
     probabilities = np.zeros((len(rows), len(labels)), dtype=np.float32)
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
+    folds = GroupKFold(count, shuffle=True, random_state=seed)
     for number, (train, test) in enumerate(folds.split(rows.texts, groups=rows.article_ids), 1):
         model = models.build(config.model, labels, seed)
         fitted = _fitted(model, rows.take(train), seed, f"{config.name}, fold {number}", on_fit)

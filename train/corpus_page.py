@@ -47,6 +47,7 @@ def make(
     configs: Sequence[RunConfig],
     sizes: Sequence[int],
     seeds: int,
+    folds: int,
     real_files: tuple[str, ...],
     real_column: str,
     command: str,
@@ -56,6 +57,7 @@ def make(
 
     sizes:       sentences to fit on, for the learning curve
     seeds:       fits of each config at each size
+    folds:       of the cross-validation within the corpus; 0 leaves it out
     real_files:  labelled real sentences to measure on, may be empty
     real_column: column of those to slice by
 
@@ -82,9 +84,10 @@ def make(
             [int(count) for count in words],
             {
                 config.name: corpus.cross_validated_f1(
-                    config, main.rows, main.labels, config.seed, on_fit
+                    config, main.rows, main.labels, folds, config.seed, on_fit
                 )
                 for config in configs
+                if folds
             },
             corpus.learning_curve(
                 configs,
@@ -113,8 +116,9 @@ def markdown(found: Findings, settings: EvaluationSettings) -> str:
         "# The corpus in figures",
         f"Made by `{found.command}`; not to be edited by hand.",
         _counts(found),
-        _in_domain(found),
     ]
+    if found.cross_validated:
+        parts.append(_in_domain(found))
     if found.points:
         parts.append(_curve(found, settings))
     if found.realism is not None:
@@ -150,7 +154,7 @@ def _in_domain(found: Findings) -> str:
     return "\n\n".join(
         [
             "## Within the corpus",
-            f"Each sentence labelled by a model that saw none of its text ({corpus.FOLDS} folds).",
+            "Macro-F1 over all sentences, each labelled by a model that saw none of its text.",
             _table(head, rows),
         ]
     )

@@ -64,10 +64,10 @@ def test_quotes_and_dashes_do_not_tell_two_texts_apart() -> None:
 
 def test_cross_validation_learns_what_is_there_and_not_what_is_not() -> None:
     rows = as_rows(labelled(60))
-    assert corpus.cross_validated_f1(CONFIG, rows, LABELS, 1, silent) > 0.8
+    assert corpus.cross_validated_f1(CONFIG, rows, LABELS, 5, 1, silent) > 0.8
     shuffled = np.random.default_rng(0).permutation(rows.targets)
     noise = Rows(rows.ids, rows.article_ids, rows.texts, shuffled)
-    assert corpus.cross_validated_f1(CONFIG, noise, LABELS, 1, silent) < 0.4
+    assert corpus.cross_validated_f1(CONFIG, noise, LABELS, 5, 1, silent) < 0.4
 
 
 def test_smaller_samples_stand_within_larger_ones_in_whole_articles() -> None:
