@@ -1,6 +1,7 @@
 """The labelled corpus keeps its format, its labels and its promises."""
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,27 @@ from train import splits
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 LABELS = {"advisory", "background", "diplomatic_statement", "military_event"}
+CONTINENTS = {
+    "Africa": "Algeria|Angola|Benin|Botswana|Burkina Faso|Burundi|Cameroon|Chad|Comoros|Djibouti|"
+    "Egypt|Eritrea|Ethiopia|Gabon|Ghana|Guinea-Bissau|Ivory Coast|Kenya|Lesotho|Liberia|Libya|"
+    "Madagascar|Malawi|Mali|Mauritania|Morocco|Mozambique|Namibia|Niger|Nigeria|Rwanda|Senegal|"
+    "Sierra Leone|Somalia|South Africa|South Sudan|Sudan|Tanzania|Togo|Tunisia|Uganda|Zambia|"
+    "Zimbabwe",
+    "Asia": "Afghanistan|Armenia|Azerbaijan|Bahrain|Bangladesh|Cambodia|China|East Timor|Georgia|"
+    "India|Indonesia|Iran|Iraq|Israel|Japan|Jordan|Kazakhstan|Kuwait|Kyrgyzstan|Laos|Lebanon|"
+    "Malaysia|Maldives|Mongolia|Myanmar|Nepal|North Korea|Oman|Pakistan|Philippines|Qatar|"
+    "Saudi Arabia|Singapore|South Korea|Sri Lanka|Syria|Taiwan|Tajikistan|Thailand|Turkey|"
+    "Turkmenistan|Uzbekistan|Vietnam|Yemen",
+    "Europe": "Albania|Austria|Belarus|Bosnia|Bulgaria|Croatia|Cyprus|Denmark|Estonia|Finland|"
+    "France|Germany|Greece|Hungary|Ireland|Italy|Kosovo|Latvia|Lithuania|Moldova|Netherlands|"
+    "Norway|Poland|Portugal|Romania|Russia|Serbia|Spain|Sweden|Ukraine|United Kingdom",
+    "the Americas": "Argentina|Bolivia|Brazil|Canada|Chile|Colombia|Cuba|Dominican Republic|"
+    "Ecuador|El Salvador|Guatemala|Guyana|Haiti|Honduras|Jamaica|Mexico|Nicaragua|Panama|"
+    "Paraguay|Peru|Trinidad|United States|Uruguay|Venezuela",
+    "Oceania": "Australia|Fiji|New Caledonia|New Zealand|Papua New Guinea|Solomon Islands|Tonga|"
+    "Vanuatu",
+}
+REGISTERS = 19
 FIELDS = ["article_id", "position", "register", "style", "text", "label", "votes", "written"]
 
 
@@ -27,9 +49,52 @@ def rows() -> list[dict[str, Any]]:
 
 def test_there_are_enough_sentences_of_each_label(rows: list[dict[str, Any]]) -> None:
     counts = Counter(row["label"] for row in rows)
-    assert len(rows) >= 1500
+    assert len(rows) >= 8000
+    assert len({row["article_id"] for row in rows}) >= 500
     assert set(counts) == LABELS
     assert min(counts.values()) / len(rows) >= 0.12
+
+
+def test_the_corpus_spreads_over_registers_continents_and_years(rows: list[dict[str, Any]]) -> None:
+    by_register: dict[str, set[str]] = {}
+    words_of: dict[str, list[str]] = {}
+    for row in rows:
+        by_register.setdefault(row["register"], set()).add(row["article_id"])
+        words_of.setdefault(row["article_id"], [row["style"]]).append(row["text"])
+    assert len(by_register) >= REGISTERS
+    assert min(len(articles) for articles in by_register.values()) >= 5
+    articles = {article: " ".join(words) for article, words in words_of.items()}
+    named = {
+        country: sum(bool(re.search(rf"\b{country}\b", text)) for text in articles.values())
+        for countries in CONTINENTS.values()
+        for country in countries.split("|")
+    }
+    assert sum(count >= 2 for count in named.values()) >= 80
+    for countries in CONTINENTS.values():
+        assert sum(named[country] for country in countries.split("|")) >= 20
+    for decade in ("199", "200", "201", "202"):
+        assert sum(bool(re.search(rf"\b{decade}\d\b", text)) for text in articles.values()) >= 50
+
+
+def test_both_spellings_of_english_occur(rows: list[dict[str, Any]]) -> None:
+    text = " ".join(row["text"] for row in rows)
+    for british, american in (("defence", "defense"), ("neighbour", "neighbor")):
+        assert (
+            min(len(re.findall(british, text, re.I)), len(re.findall(american, text, re.I))) >= 10
+        )
+
+
+def test_sentences_are_as_long_as_those_of_news(rows: list[dict[str, Any]]) -> None:
+    lengths = sorted(len(row["text"].split()) for row in rows)
+    assert 17 <= lengths[len(lengths) // 2] <= 26
+    assert 35 <= lengths[len(lengths) * 19 // 20] <= 55
+
+
+def test_the_votes_explain_the_label_or_a_third_voice_decided(rows: list[dict[str, Any]]) -> None:
+    split = [row for row in rows if row["votes"][0] != row["votes"][1]]
+    overruled = [row for row in rows if row["label"] not in row["votes"]]
+    assert len(split) / len(rows) < 0.12
+    assert len(overruled) / len(rows) < 0.02
 
 
 def test_every_row_has_the_same_fields_and_types(rows: list[dict[str, Any]]) -> None:
