@@ -93,6 +93,12 @@ class TransformerSettings(Settings):
     """Share of each target spread over all labels."""
     class_weight: ClassWeight = None
     """balanced, null, or one weight per label."""
+    freeze_embeddings: bool = False
+    """Keep the word embeddings as they were pretrained: faster, and words not trained on keep
+    their place among those that were."""
+    average: Share = 0.0
+    """Share of the steps, the last ones, whose weights are averaged into the model; 0 takes the
+    epoch with the best valid macro-F1 instead."""
     patience: Count | None = 2
     """Stop after this many epochs without a better valid macro-F1; null never stops early."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"

@@ -13,6 +13,7 @@ import transformers
 from safetensors.torch import load_model, save_model
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -55,6 +56,8 @@ TOKENS_PER_BATCH = {"cpu": 2_048, "cuda": 65_536}
 TEXTS_PER_WINDOW = 8_192
 """Texts tokenised and sorted by length at a time: bounds memory for any number of texts."""
 LOGGING_STEPS = 10
+AVERAGING_STEPS = 20
+"""Between two weights that enter the average: neighbouring ones hardly differ."""
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +122,7 @@ class TransformerClassifier:
         return model
 
     def fit(self, train: Rows, valid: Rows, on_step: OnStep) -> Self:
-        """Fine-tune on ``train``; keep the epoch with the best macro-F1 on ``valid``.
+        """Fine-tune on ``train``; keep the best epoch on ``valid`` or the mean of late weights.
 
         Raises ModelError when the encoder cannot be loaded or the loss is not finite.
         """
@@ -127,8 +130,14 @@ class TransformerClassifier:
         self._tokenizer = _tokenizer(self._source, self.settings.revision, self.settings.max_tokens)
         encoder = self._pretrained_encoder()
         self._model = self._assemble(encoder, encoder.config.hidden_size)
+        if self.settings.freeze_embeddings:
+            encoder.get_input_embeddings().requires_grad_(False)
+        averager = _WeightAverager(self._model, self.settings.average)
         with tempfile.TemporaryDirectory(prefix="sitrep-checkpoints-") as checkpoints:
-            self._trainer(train, valid, Path(checkpoints), on_step).train()
+            trainer = self._trainer(train, valid, Path(checkpoints), on_step)
+            trainer.add_callback(averager)
+            trainer.train()
+        averager.copy_to(self._model)
         self._model.eval()
         self.temperature = fit_temperature(self._logits(valid.texts), valid.targets)
         return self
@@ -222,7 +231,11 @@ class TransformerClassifier:
         rates = {"encoder": self.settings.learning_rate, "head": self.settings.head_learning_rate}
         groups = []
         for part, rate in rates.items():
-            weights = [w for name, w in model.named_parameters() if name.startswith(part)]
+            weights = [
+                w
+                for name, w in model.named_parameters()
+                if name.startswith(part) and w.requires_grad
+            ]
             for decay, chosen in (
                 (self.settings.weight_decay, [w for w in weights if w.ndim > 1]),
                 (0.0, [w for w in weights if w.ndim <= 1]),
@@ -320,6 +333,29 @@ class _StepReporter(TrainerCallback):
         }
         if figures:
             self._on_step(state.global_step, state.max_steps, figures)
+
+
+class _WeightAverager(TrainerCallback):
+    """Averages the weights of the last steps.
+
+    Source: Izmailov et al. 2018, "Averaging Weights Leads to Wider Optima and Better
+    Generalization".
+    """
+
+    def __init__(self, model: PooledClassifier, share: float) -> None:
+        self._share = share
+        self._averaged = AveragedModel(model) if share else None
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        late = state.global_step > (1 - self._share) * state.max_steps
+        due = state.global_step % AVERAGING_STEPS == 0 or state.global_step == state.max_steps
+        if self._averaged is not None and late and due:
+            self._averaged.update_parameters(kwargs["model"])
+
+    def copy_to(self, model: PooledClassifier) -> None:
+        """Give ``model`` the average; leave it alone where none was taken."""
+        if self._averaged is not None and self._averaged.n_averaged > 0:
+            model.load_state_dict(self._averaged.module.state_dict())
 
 
 def _batches(token_ids: Sequence[Sequence[int]], budget: int) -> Iterator[list[int]]:

@@ -1,12 +1,14 @@
 """What the transformer does beyond the contract of every family."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from samples import LABELS, as_rows, labelled, no_steps
+from transformers import AutoModel
 
 import models
 from models import pretrained
@@ -14,7 +16,12 @@ from models.device import uses_bf16
 from models.errors import ConfigError, ModelError
 from models.pretrained import locate
 from models.settings import TransformerSettings
-from models.transformer import PooledClassifier, TransformerClassifier, _batches
+from models.transformer import (
+    PooledClassifier,
+    TransformerClassifier,
+    _batches,
+    _WeightAverager,
+)
 from train import config
 
 TRAIN, VALID = as_rows(labelled(20, 1)), as_rows(labelled(5, 2))
@@ -83,6 +90,42 @@ def test_the_best_epoch_is_kept_not_the_last(tiny_encoder: Path) -> None:
     assert len(scores) == 8
     kept = f1_score(VALID.targets, guess, average="macro", labels=range(4), zero_division=0)
     assert kept == pytest.approx(max(scores))
+
+
+def test_late_weights_are_averaged() -> None:
+    network = PooledClassifier(torch.nn.Identity(), 1, 2, "mean", 0.0)
+    averager = _WeightAverager(network, share=0.5)
+    for step in range(1, 101):
+        with torch.no_grad():
+            network.head.weight.fill_(step)
+        state = SimpleNamespace(global_step=step, max_steps=100)
+        averager.on_step_end(None, state, None, model=network)
+    averager.copy_to(network)
+    assert network.head.weight.unique().tolist() == [80.0]  # of the steps 60, 80 and 100
+
+
+def test_without_late_steps_the_model_stays_as_it_is() -> None:
+    network = PooledClassifier(torch.nn.Identity(), 1, 2, "mean", 0.0)
+    before = network.head.weight.clone()
+    for share in (0.0, 0.5):
+        _WeightAverager(network, share).copy_to(network)
+    assert torch.equal(network.head.weight, before)
+
+
+def test_averaging_changes_the_model_and_frozen_embeddings_do_not_move(tiny_encoder: Path) -> None:
+    models_of = {
+        average: tiny(tiny_encoder, freeze_embeddings=True, average=average).fit(
+            TRAIN, VALID, no_steps
+        )
+        for average in (0.0, 0.9)
+    }
+    texts = VALID.texts
+    assert not np.array_equal(models_of[0.0]._logits(texts), models_of[0.9]._logits(texts))
+    pretrained_words = AutoModel.from_pretrained(tiny_encoder).get_input_embeddings().weight
+    for model in models_of.values():
+        assert model._model is not None
+        words = model._model.encoder.get_input_embeddings().weight
+        assert torch.equal(words, pretrained_words)
 
 
 def test_training_ends_early_when_valid_no_longer_improves(tiny_encoder: Path) -> None:
