@@ -351,12 +351,10 @@ def _command() -> str:
 
 def _typed() -> str:
     """The command as it was typed, files outside this folder by their name only."""
-    here = Path.cwd()
     words = [
-        word if not Path(word).exists() or (here / word).resolve().is_relative_to(here)
-        else Path(word).name
+        Path(word).name if Path(word).is_absolute() or ".." in Path(word).parts else word
         for word in sys.argv[1:]
-    ]  # fmt: skip
+    ]
     return shlex.join(["sitrep", *words])
 
 

@@ -195,7 +195,8 @@ def _realism(realism: Realism, points: Sequence[Point], settings: EvaluationSett
     last = {model: _grouped(points)[model, size] for model, size in largest.items()}
     if last:
         parts.append(
-            f"Macro-F1 of the models fitted on all training sentences, by {realism.column}:"
+            "Share labelled right by the models fitted on all training sentences, mean over the "
+            f"fits, by {realism.column}:"
         )
         parts.append(_by_value(realism, last, settings))
         parts.append("F1 by label, mean over the fits:")

@@ -17,15 +17,15 @@ def test_the_page_tells_counts_curve_and_realism(tmp_path: Path) -> None:
     write_config(folder / "tfidf.yaml", family="tfidf")
     done = sitrep(
         folder,
-        *("corpus", "tfidf.yaml", "-o", "report.md", "--sizes", "60,100,9000", "--seeds", 2),
+        *("corpus", "tfidf.yaml", "-o", tmp_path / "report.md", "--sizes", "60,100,9000"),
+        *("--seeds", 2, "--by", "source"),
         *("--real", "../elsewhere/real.jsonl"),
     )
     assert done.code == 0, done.err
-    page = (folder / "report.md").read_text()
-    assert (
-        "`sitrep corpus tfidf.yaml -o report.md --sizes 60,100,9000 --seeds 2 --real real.jsonl`"
-        in page
-    )
+    page = (tmp_path / "report.md").read_text()
+    command = "sitrep corpus tfidf.yaml -o report.md --sizes 60,100,9000 --seeds 2 --by source"
+    assert f"`{command} --real real.jsonl`" in page
+    assert "Share labelled right" in page
     assert "| all | 60 | 240 | 60 | 60 | 60 | 60 |" in page
     fits = [line.split(" | ")[1:3] for line in page.splitlines() if line.startswith("| tfidf | ")]
     assert [fit for fit in fits if len(fit) == 2] == [["60", "2"], ["100", "2"], ["144", "2"]]
