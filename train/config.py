@@ -272,3 +272,17 @@ def _did_you_mean_file(path: Path) -> str:
     candidates = sorted(str(p) for p in Path("configs").glob("*.yaml"))
     close = difflib.get_close_matches(str(path), candidates, n=1)
     return f'. Did you mean "{close[0]}"?' if close else ""
+
+
+def require_same_rows(configs: Sequence[RunConfig]) -> None:
+    """Raise ConfigError unless all configs name the same rows, split and evaluation."""
+    first = configs[0]
+    for other in configs[1:]:
+        if other.name == first.name:
+            raise ConfigError(f'two configs are named "{other.name}": give each a name of its own')
+        for part in ("data", "split", "evaluation"):
+            if getattr(first, part) != getattr(other, part):
+                raise ConfigError(
+                    f"{first.name} and {other.name} differ in {part}: only models judged on the "
+                    "same rows can be compared; train them in two commands"
+                )

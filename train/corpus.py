@@ -16,6 +16,7 @@ from models.settings import TfidfSettings
 from train import metrics
 from train.config import EvaluationSettings, RunConfig
 from train.metrics import Estimate, Figures, Tally
+from train.progress import OnRunStep
 from train.report import Report, evaluate
 from train.splits import Split
 
@@ -23,9 +24,6 @@ FOLDS = 5
 """Of the two-sample test, and of the rows kept aside to choose and calibrate within a fold."""
 STRAIGHT = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\xa0": " "})
 """Quotes and dashes as typewriters have them: a house's habit, not a sign of real text."""
-
-OnFit = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called while fitting with (what is fitted, step, steps planned, figures)."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def auc_against(written: Rows, real: Rows, seed: int) -> float:
 
 
 def cross_validated_f1(
-    config: RunConfig, rows: Rows, labels: Sequence[str], count: int, seed: int, on_fit: OnFit
+    config: RunConfig, rows: Rows, labels: Sequence[str], count: int, seed: int, on_fit: OnRunStep
 ) -> float:
     """Return macro-F1 over all rows, each labelled by a model that saw none of its article.
 
@@ -127,7 +125,7 @@ def learning_curve(
     real: Rows | None,
     sizes: Sequence[int],
     seeds: Sequence[int],
-    on_fit: OnFit,
+    on_fit: OnRunStep,
 ) -> list[Point]:
     """Fit every config on whole articles of at least each size, for every seed.
 
@@ -190,7 +188,7 @@ def _two_samples(written: Rows, real: Rows, seed: int) -> Rows:
     )
 
 
-def _fitted(model: Classifier, rows: Rows, seed: int, name: str, on_fit: OnFit) -> Classifier:
+def _fitted(model: Classifier, rows: Rows, seed: int, name: str, on_fit: OnRunStep) -> Classifier:
     """``model`` fitted on four fifths of the articles, the rest kept to choose and calibrate."""
     folds = GroupKFold(FOLDS, shuffle=True, random_state=seed)
     train, valid = next(folds.split(rows.texts, groups=rows.article_ids))

@@ -9,10 +9,10 @@ import numpy as np
 from models.base import Rows
 from models.errors import DataError
 from train import corpus, data, splits
-from train.config import DataSettings, EvaluationSettings, RunConfig
-from train.corpus import OnFit, Point, Slice
-from train.fit import require_same_rows
+from train.config import DataSettings, EvaluationSettings, RunConfig, require_same_rows
+from train.corpus import Point, Slice
 from train.metrics import Estimate, accuracy, macro_f1
+from train.progress import OnRunStep
 from train.report import Report
 
 
@@ -33,7 +33,6 @@ class Findings:
 
     command: str
     labels: tuple[str, ...]
-    column: str
     slices: Sequence[Slice]
     words: Sequence[int]
     """Words in a sentence at the 5th, 50th and 95th percentile."""
@@ -51,7 +50,7 @@ def make(
     real_files: tuple[str, ...],
     real_column: str,
     command: str,
-    on_fit: OnFit,
+    on_fit: OnRunStep,
 ) -> str:
     """Measure the corpus that ``configs`` name and return the page.
 
@@ -79,7 +78,6 @@ def make(
         Findings(
             command,
             main.labels,
-            "register",
             corpus.slices(main.rows, main.labels, "register"),
             [int(count) for count in words],
             {
@@ -127,7 +125,7 @@ def markdown(found: Findings, settings: EvaluationSettings) -> str:
 
 
 def _counts(found: Findings) -> str:
-    head = [found.column, "texts", "sentences", *found.labels, "κ"]
+    head = ["register", "texts", "sentences", *found.labels, "κ"]
     rows = [
         [part.name, part.texts, part.sentences, *part.by_label, _kappa(part.kappa)]
         for part in found.slices

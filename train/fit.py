@@ -2,21 +2,18 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import models
-from models.errors import ConfigError
 from train import data, registry, splits, store, tracking
-from train.config import RunConfig
+from train.config import RunConfig, require_same_rows
 from train.metrics import Comparison
+from train.progress import OnRunStep
 from train.report import Report, compare, evaluate
 from train.splits import Split
 
 logger = logging.getLogger(__name__)
-
-OnRunStep = Callable[[str, int, int, Mapping[str, float]], None]
-"""Called while fitting with (run name, step, steps planned, figures)."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +96,6 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
             tracking.record_comparison(other.run_id, baseline.config.name, comparison)
         champion = _settle_champion(outcomes, comparisons, promote)
     return Result(split, outcomes, comparisons, champion)
-
-
-def require_same_rows(configs: Sequence[RunConfig]) -> None:
-    """Raise ConfigError unless all configs name the same rows, split and evaluation."""
-    first = configs[0]
-    for other in configs[1:]:
-        if other.name == first.name:
-            raise ConfigError(f'two configs are named "{other.name}": give each a name of its own')
-        for part in ("data", "split", "evaluation"):
-            if getattr(first, part) != getattr(other, part):
-                raise ConfigError(
-                    f"{first.name} and {other.name} differ in {part}: only models judged on the "
-                    "same rows can be compared; train them in two commands"
-                )
 
 
 def _settle_champion(

@@ -17,9 +17,12 @@ from rich.progress import (
 
 logger = logging.getLogger(__name__)
 
+OnRunStep = Callable[[str, int, int, Mapping[str, float]], None]
+"""Called while fitting with (name of the run or fit, step, steps planned, figures)."""
+
 
 @contextmanager
-def training(console: Console) -> Iterator[Callable[[str, int, int, Mapping[str, float]], None]]:
+def training(console: Console) -> Iterator[OnRunStep]:
     """Show a bar for each run that takes steps; on a terminal only."""
     columns = (
         TextColumn("{task.description}"),
