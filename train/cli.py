@@ -230,6 +230,10 @@ def corpus(
         typer.Option(help="Labelled file of real sentences to measure on; may be repeated."),
     ] = None,
     by: Annotated[str, typer.Option(help="Column of that file to slice by.")] = "source",
+    ways: Annotated[
+        str | None,
+        typer.Option(help="Column of the corpus whose values are compared as ways of writing."),
+    ] = None,
 ) -> None:
     """Tell what a labelled corpus is worth: agreement, learning curve, realism.
 
@@ -244,7 +248,7 @@ def corpus(
     wanted = tuple(int(part) for part in sizes.split(",") if part.strip())
     with progress.training(err) as on_fit:
         page = corpus_page.make(
-            loaded, wanted, seeds, folds, tuple(real or ()), by, _typed(), on_fit
+            loaded, wanted, seeds, folds, tuple(real or ()), by, ways, _typed(), on_fit
         )
     if output is None:
         typer.echo(page, nl=False)

@@ -1,5 +1,6 @@
 """What a labelled corpus is worth: agreement of its labellers, learning curves, realism."""
 
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from train.splits import Split
 
 FOLDS = 5
 """Of the two-sample test, and of the rows kept aside to choose and calibrate within a fold."""
+WAY_SENTENCES = 1_200
+"""On which ways of writing are compared; a way with fewer gives all it has."""
 STRAIGHT = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\xa0": " "})
 """Quotes and dashes as typewriters have them: a house's habit, not a sign of real text."""
 
@@ -50,6 +53,20 @@ class Slice:
     by_label: tuple[int, ...]
     kappa: float | None
     """Of the first two votes; None where there are none, or where only one label was given."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """What one way of writing teaches, at the same size as the others."""
+
+    slice_: Slice
+    """Of everything written that way."""
+    auc: float | None
+    """Against real sentences; None without such a file."""
+    cross_validated: dict[str, float]
+    """Macro-F1 within the way, by config."""
+    real: dict[str, list[Report]]
+    """On the evaluation file, by config; one per seed."""
 
 
 def slices(rows: Rows, labels: Sequence[str], column: str) -> list[Slice]:
@@ -144,6 +161,48 @@ def learning_curve(
                 judged = None if real is None else evaluate(model, real, config.evaluation)
                 points.append(Point(config.name, size, seed, held_out, judged))
     return points
+
+
+def compare_ways(
+    configs: Sequence[RunConfig],
+    rows: Rows,
+    valid: Rows,
+    labels: Sequence[str],
+    real: Rows | None,
+    column: str,
+    seeds: Sequence[int],
+    on_fit: OnRunStep,
+) -> list[Way]:
+    """Compare the values of ``column`` as ways of writing, on WAY_SENTENCES of each.
+
+    rows:  everything written
+    valid: rows to choose and calibrate on; those of a way's own articles are left out for it
+
+    Every seed draws its own texts of a way. AUC and cross-validation take those of the first.
+    """
+    found = []
+    for slice_ in slices(rows, labels, column)[:-1]:
+        of_way = [i for i, value in enumerate(rows.columns[column]) if value == slice_.name]
+        part = rows.take(of_way)
+        others = set(part.article_ids)
+        kept = valid.take([i for i, a in enumerate(valid.article_ids) if a not in others])
+        first = part.take(_first_articles(part, WAY_SENTENCES, seeds[0]))
+        within = {
+            config.name: cross_validated_f1(config, first, labels, FOLDS, config.seed, on_fit)
+            for config in configs
+        }
+        judged: dict[str, list[Report]] = {config.name: [] for config in configs}
+        auc = None
+        if real is not None:
+            auc = auc_against(first, real, seeds[0])
+            for seed, config in itertools.product(seeds, configs):
+                sample = part.take(_first_articles(part, WAY_SENTENCES, seed))
+                model = models.build(config.model, labels, seed)
+                name = f"{config.name}, {slice_.name}, seed {seed}"
+                model.fit(sample, kept, partial(on_fit, name))
+                judged[config.name].append(evaluate(model, real, config.evaluation))
+        found.append(Way(slice_, auc, within, judged))
+    return found
 
 
 def mean_over(

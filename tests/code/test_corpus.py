@@ -1,12 +1,14 @@
 """What is said of a corpus: agreement, realism, folds and subsets that keep articles whole."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from samples import LABELS, as_rows, labelled, no_steps
 
-from models.base import Rows
+import models
+from models.base import Probabilities, Rows
 from models.settings import TfidfSettings
 from train import corpus, metrics
 from train.config import Columns, DataSettings, EvaluationSettings, RunConfig
@@ -102,3 +104,39 @@ def test_votes_and_kept_columns_reach_the_rows(tmp_path) -> None:  # type: ignor
     rows = data.read(DataSettings(files=(str(path),), columns=columns))[0].rows
     assert rows.columns["votes"] == ('["x", "y"]', '["x", "y"]')
     assert rows.columns["stratum"] == ("news", "news")
+
+
+class Remembering:
+    """Guesses nothing, and keeps what it was fitted on."""
+
+    labels = LABELS
+
+    def __init__(self, seen: list[tuple[Rows, Rows]]) -> None:
+        self.seen = seen
+
+    def fit(self, train: Rows, valid: Rows, on_step: object) -> "Remembering":
+        self.seen.append((train, valid))
+        return self
+
+    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+        return np.full((len(texts), len(LABELS)), 1 / len(LABELS), dtype=np.float32)
+
+
+def test_a_way_is_fitted_on_its_own_rows_and_calibrated_on_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = as_rows(labelled(30))
+    ways = tuple("first" if i < 60 else "second" for i in range(len(rows)))
+    rows = Rows(rows.ids, rows.article_ids, rows.texts, rows.targets, {"way": ways})
+    real = as_rows(labelled(10, seed=9))
+    seen: list[tuple[Rows, Rows]] = []
+    monkeypatch.setattr(models, "build", lambda *_: Remembering(seen))
+    found = corpus.compare_ways([CONFIG], rows, rows, LABELS, real, "way", [1, 2], silent)
+    assert [(way.slice_.name, way.slice_.sentences) for way in found] == [
+        ("first", 60),
+        ("second", 60),
+    ]
+    assert [len(way.real["tfidf"]) for way in found] == [2, 2]
+    whole = [(train, valid) for train, valid in seen if len(train) == 60]
+    assert [{*train.columns["way"]} for train, _ in whole] == [{"first"}] * 2 + [{"second"}] * 2
+    assert [{*valid.columns["way"]} for _, valid in whole] == [{"second"}] * 2 + [{"first"}] * 2
