@@ -77,6 +77,8 @@ class TransformerSettings(Settings):
     """Longer sentences are cut here; 99.9 % of news sentences are shorter than 128."""
     dropout: Share = 0.1
     """Share of pooled features dropped before the head while training."""
+    encoder_dropout: Share | None = None
+    """Share dropped in every layer of the encoder while training; null keeps what it came with."""
     epochs: Annotated[int, Field(ge=1, le=1000)] = 4
     """Passes over the training sentences at most."""
     batch_size: Count = 16

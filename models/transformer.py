@@ -132,6 +132,8 @@ class TransformerClassifier:
         self._model = self._assemble(encoder, encoder.config.hidden_size)
         if self.settings.freeze_embeddings:
             encoder.get_input_embeddings().requires_grad_(False)
+        if self.settings.encoder_dropout is not None:
+            _set_dropout(encoder, self.settings.encoder_dropout)
         averager = _WeightAverager(self._model, self.settings.average)
         with tempfile.TemporaryDirectory(prefix="sitrep-checkpoints-") as checkpoints:
             trainer = self._trainer(train, valid, Path(checkpoints), on_step)
@@ -368,6 +370,12 @@ def _batches(token_ids: Sequence[Sequence[int]], budget: int) -> Iterator[list[i
         batch.append(i)
     if batch:
         yield batch
+
+
+def _set_dropout(encoder: nn.Module, share: float) -> None:
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):  # attention reads its share from such a module, too
+            module.p = share
 
 
 def _tokenizer(source: str, revision: str | None, max_tokens: int) -> PreTrainedTokenizerBase:

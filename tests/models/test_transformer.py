@@ -128,6 +128,17 @@ def test_averaging_changes_the_model_and_frozen_embeddings_do_not_move(tiny_enco
         assert torch.equal(words, pretrained_words)
 
 
+def test_dropout_of_the_encoder_is_its_own_unless_one_is_given(tiny_encoder: Path) -> None:
+    def shares(**settings: Any) -> set[float]:
+        model = tiny(tiny_encoder, epochs=1, **settings).fit(TRAIN, VALID, no_steps)._model
+        assert model is not None
+        return {m.p for m in model.encoder.modules() if isinstance(m, torch.nn.Dropout)}
+
+    assert shares() == {0.1}
+    assert shares(encoder_dropout=0.0) == {0.0}
+    assert shares(encoder_dropout=0.3) == {0.3}
+
+
 def test_training_ends_early_when_valid_no_longer_improves(tiny_encoder: Path) -> None:
     epochs: list[int] = []
 
