@@ -141,8 +141,17 @@ class TransformerClassifier:
             trainer.train()
         averager.copy_to(self._model)
         self._model.eval()
-        self.temperature = fit_temperature(self._logits(valid.texts), valid.targets)
+        logits = self._logits(valid.texts)
+        self.temperature = fit_temperature(logits, valid.targets)
+        if not self._judges_epochs and len(valid):
+            steps = trainer.state.max_steps
+            on_step(steps, steps, {"valid/macro_f1": _macro_f1(logits, valid.targets)})
         return self
+
+    @property
+    def _judges_epochs(self) -> bool:
+        """Whether single epochs matter: an average is only worth judging when it is complete."""
+        return self.settings.average == 0.0 or self.settings.patience is not None
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return (len(texts), labels) calibrated probabilities, in the order of ``texts``."""
@@ -195,7 +204,7 @@ class TransformerClassifier:
             train_dataset=self._encoded(train),
             eval_dataset=self._encoded(valid),
             compute_loss_func=self._loss(train.targets),
-            compute_metrics=lambda prediction: _macro_f1(prediction, len(self.labels)),
+            compute_metrics=_epoch_figures,
             callbacks=callbacks,
             optimizers=(self._optimizer(self._model), None),
         )
@@ -203,6 +212,7 @@ class TransformerClassifier:
         return trainer
 
     def _arguments(self, checkpoints: Path) -> TrainingArguments:
+        each_epoch = "epoch" if self._judges_epochs else "no"
         return TrainingArguments(
             output_dir=str(checkpoints),
             num_train_epochs=self.settings.epochs,
@@ -214,11 +224,11 @@ class TransformerClassifier:
             bf16=uses_bf16(self.settings.precision),
             use_cpu=device() == "cpu",
             seed=self.seed,
-            eval_strategy="epoch",
-            save_strategy="epoch",
+            eval_strategy=each_epoch,
+            save_strategy=each_epoch,
             save_total_limit=1,
             save_only_model=True,
-            load_best_model_at_end=True,
+            load_best_model_at_end=self._judges_epochs,
             metric_for_best_model="macro_f1",
             greater_is_better=True,
             logging_steps=LOGGING_STEPS,
@@ -405,12 +415,14 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _macro_f1(prediction: EvalPrediction, labels: int) -> dict[str, float]:
+def _epoch_figures(prediction: EvalPrediction) -> dict[str, float]:
     logits = np.asarray(prediction.predictions)
+    return {"macro_f1": _macro_f1(logits, np.asarray(prediction.label_ids))}
+
+
+def _macro_f1(logits: Logits, targets: Targets) -> float:
     if not math.isfinite(float(logits.sum())):
         raise ModelError("the weights are no longer finite: lower model.learning_rate")
+    labels = range(logits.shape[1])
     guess = logits.argmax(axis=1)
-    score = f1_score(
-        prediction.label_ids, guess, labels=range(labels), average="macro", zero_division=0
-    )
-    return {"macro_f1": float(score)}
+    return float(f1_score(targets, guess, labels=labels, average="macro", zero_division=0))

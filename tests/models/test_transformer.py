@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from samples import LABELS, as_rows, labelled, no_steps
+from sklearn.metrics import f1_score
 from transformers import AutoModel
 
 import models
@@ -126,6 +127,20 @@ def test_averaging_changes_the_model_and_frozen_embeddings_do_not_move(tiny_enco
         assert model._model is not None
         words = model._model.encoder.get_input_embeddings().weight
         assert torch.equal(words, pretrained_words)
+
+
+def test_an_average_is_judged_once_when_it_is_complete(tiny_encoder: Path) -> None:
+    judged: list[tuple[int, int, float]] = []
+
+    def on_step(step: int, steps: int, figures: Any) -> None:
+        if "valid/macro_f1" in figures:
+            judged.append((step, steps, figures["valid/macro_f1"]))
+
+    model = tiny(tiny_encoder, epochs=3, average=0.5, patience=None).fit(TRAIN, VALID, on_step)
+    [(step, steps, score)] = judged
+    assert step == steps
+    guess = model.predict_proba(VALID.texts).argmax(axis=1)
+    assert score == pytest.approx(f1_score(VALID.targets, guess, average="macro"))
 
 
 def test_dropout_of_the_encoder_is_its_own_unless_one_is_given(tiny_encoder: Path) -> None:
