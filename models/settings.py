@@ -98,6 +98,9 @@ class TransformerSettings(Settings):
     freeze_embeddings: bool = False
     """Keep the word embeddings as they were pretrained: faster, and words not trained on keep
     their place among those that were."""
+    freeze_layers: Annotated[int, Field(ge=0)] = 0
+    """Lowest layers of the encoder, embeddings included, to keep as they were pretrained: two of
+    six make a fit a quarter faster."""
     average: Share = 0.0
     """Share of the steps, the last ones, whose weights are averaged into the model; 0 takes the
     epoch with the best valid macro-F1 instead."""
@@ -105,6 +108,9 @@ class TransformerSettings(Settings):
     """Stop after this many epochs without a better valid macro-F1; null never stops early."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """auto takes bf16 where a GPU has it, or where a short trial shows that the processor gains."""
+    ngrams: TfidfSettings | None = None
+    """A TF-IDF model fitted beside the encoder, whose log probabilities are added to the
+    encoder's with weights learnt on the valid rows; null for the encoder alone."""
 
 
 ModelSettings = Annotated[TfidfSettings | TransformerSettings, Field(discriminator="family")]

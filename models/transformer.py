@@ -132,6 +132,8 @@ class TransformerClassifier:
         self._model = self._assemble(encoder, encoder.config.hidden_size)
         if self.settings.freeze_embeddings:
             encoder.get_input_embeddings().requires_grad_(False)
+        if self.settings.freeze_layers:
+            _freeze_layers(encoder, self.settings.freeze_layers)
         if self.settings.encoder_dropout is not None:
             _set_dropout(encoder, self.settings.encoder_dropout)
         averager = _WeightAverager(self._model, self.settings.average)
@@ -380,6 +382,15 @@ def _batches(token_ids: Sequence[Sequence[int]], budget: int) -> Iterator[list[i
         batch.append(i)
     if batch:
         yield batch
+
+
+def _freeze_layers(encoder: Any, count: int) -> None:
+    layers = encoder.config.num_hidden_layers
+    if count > layers:
+        raise ModelError(f"model.freeze_layers is {count}, but the encoder has {layers} layers")
+    stacks = [m for m in encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == layers]
+    for part in (encoder.embeddings, *stacks[0][:count]):
+        part.requires_grad_(False)
 
 
 def _set_dropout(encoder: nn.Module, share: float) -> None:

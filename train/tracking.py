@@ -33,7 +33,7 @@ REQUIREMENTS = {
     "tfidf": ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pydantic"),
     "transformer": (
         *("torch", "transformers", "tokenizers", "safetensors", "accelerate"),
-        *("scikit-learn", "numpy", "scipy", "pandas", "pydantic"),
+        *("scikit-learn", "skops", "numpy", "scipy", "pandas", "pydantic"),
     ),
 }
 """What a logged model needs where it is served, besides mlflow itself."""

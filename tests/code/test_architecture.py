@@ -71,9 +71,9 @@ def test_nobody_imports_the_command_line(path: Path) -> None:
         assert not {name for name in imports(path) if name.startswith("train.cli")}
 
 
-@pytest.mark.parametrize("family", ["tfidf", "transformer"])
+@pytest.mark.parametrize("family", ["tfidf", "transformer", "blend"])
 def test_families_do_not_know_each_other(family: str) -> None:
-    others = {"tfidf", "transformer"} - {family}
+    others = {"tfidf", "transformer", "blend"} - {family}
     assert not {
         name for name in imports(ROOT / "models" / f"{family}.py") if name.split(".")[-1] in others
     }

@@ -129,6 +129,20 @@ def test_averaging_changes_the_model_and_frozen_embeddings_do_not_move(tiny_enco
         assert torch.equal(words, pretrained_words)
 
 
+def test_frozen_layers_do_not_move_and_the_others_do(tiny_encoder: Path) -> None:
+    model = tiny(tiny_encoder, epochs=1, freeze_layers=1).fit(TRAIN, VALID, no_steps)._model
+    assert model is not None
+    before, after = AutoModel.from_pretrained(tiny_encoder).state_dict(), model.encoder.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    assert all(name.startswith("encoder.layer.1.") for name in moved)
+
+
+def test_more_frozen_layers_than_there_are_is_an_error(tiny_encoder: Path) -> None:
+    with pytest.raises(ModelError, match="freeze_layers is 3, but the encoder has 2 layers"):
+        tiny(tiny_encoder, freeze_layers=3).fit(TRAIN, VALID, no_steps)
+
+
 def test_an_average_is_judged_once_when_it_is_complete(tiny_encoder: Path) -> None:
     judged: list[tuple[int, int, float]] = []
 
