@@ -41,6 +41,7 @@ class Blend:
         self.members = dict(members)
         self.labels = tuple(sorted(labels))
         self.seed = seed
+        self.temperature = 1.0  # the weights scale the logits already
         self.weights = np.full(len(members), 1 / len(members))
 
     @classmethod
@@ -78,15 +79,7 @@ class Blend:
 
     def save(self, folder: Path) -> None:
         """Write the bundle ``folder``, which must not exist; every member is one within it."""
-        bundle.save(
-            folder,
-            self.settings,
-            self.labels,
-            self.seed,
-            1.0,  # the weights scale the logits already
-            PACKAGES,
-            self._write_files,
-        )
+        bundle.save(folder, self, PACKAGES, self._write_files)
 
     def _write_files(self, draft: Path) -> None:
         for name, member in self.members.items():

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -52,16 +52,26 @@ class Manifest(BaseModel):
     """SHA-256 in hexadecimal by path relative to the folder."""
 
 
+class Fitted(Protocol):
+    """What every family says of a fitted model in its manifest."""
+
+    @property
+    def settings(self) -> ModelSettings: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def temperature(self) -> float: ...
+
+
 def save(
     folder: Path,
-    settings: ModelSettings,
-    labels: tuple[str, ...],
-    seed: int,
-    temperature: float,
+    model: Fitted,
     packages: tuple[str, ...],
     write_files: Callable[[Path], None],
 ) -> None:
-    """Write a bundle to ``folder``, which must not exist; it appears whole or not at all.
+    """Write ``model`` to ``folder``, which must not exist; it appears whole or not at all.
 
     packages:     names whose installed versions the manifest records
     write_files:  writes the family's own files into the folder it is given
@@ -76,10 +86,10 @@ def save(
         write_files(draft)
         manifest = Manifest(
             format=FORMAT,
-            settings=settings,
-            labels=labels,
-            seed=seed,
-            temperature=temperature,
+            settings=model.settings,
+            labels=model.labels,
+            seed=model.seed,
+            temperature=model.temperature,
             versions={package: version(package).split("+")[0] for package in packages},
             files={name: _sha256(draft / name) for name in _files_below(draft)},
         )

@@ -85,15 +85,10 @@ class TfidfClassifier:
 
     def save(self, folder: Path) -> None:
         """Write the bundle ``folder``, which must not exist."""
-        bundle.save(
-            folder,
-            self.settings,
-            self.labels,
-            self.seed,
-            self.temperature,
-            PACKAGES,
-            lambda draft: _skops_io().dump(self._pipeline, draft / PIPELINE),
-        )
+        bundle.save(folder, self, PACKAGES, self._write_files)
+
+    def _write_files(self, draft: Path) -> None:
+        _skops_io().dump(self._pipeline, draft / PIPELINE)
 
     def _unfitted(self, train: Rows) -> Pipeline:
         kinds = {

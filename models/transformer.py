@@ -161,15 +161,7 @@ class TransformerClassifier:
 
     def save(self, folder: Path) -> None:
         """Write the bundle ``folder``, which must not exist."""
-        bundle.save(
-            folder,
-            self.settings,
-            self.labels,
-            self.seed,
-            self.temperature,
-            PACKAGES,
-            self._write_files,
-        )
+        bundle.save(folder, self, PACKAGES, self._write_files)
 
     def _write_files(self, draft: Path) -> None:
         assert self._model is not None

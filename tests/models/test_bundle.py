@@ -13,6 +13,7 @@ import models
 from models import bundle
 from models.errors import ModelError
 from models.settings import TfidfSettings
+from models.tfidf import TfidfClassifier
 
 
 class Bomb:
@@ -151,10 +152,10 @@ def test_a_save_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         (folder / "half.txt").write_text("half")
         raise OSError("disk full")
 
+    model = models.build(TfidfSettings(family="tfidf"), LABELS, seed=1)
+    assert isinstance(model, TfidfClassifier)
     with pytest.raises(OSError, match="disk full"):
-        bundle.save(
-            tmp_path / "bundle", TfidfSettings(family="tfidf"), LABELS, 1, 1.0, ("numpy",), fails
-        )
+        bundle.save(tmp_path / "bundle", model, ("numpy",), fails)
     assert list(tmp_path.iterdir()) == []
 
 
