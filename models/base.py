@@ -21,6 +21,10 @@ OnStep = Callable[[int, int, Mapping[str, float]], None]
 """Called while fitting with (optimiser step, steps planned, figures by name)."""
 
 
+def silent(step: int, steps: int, figures: Mapping[str, float]) -> None:
+    """The ``OnStep`` of fits that nobody watches."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Labelled sentences, one entry a sentence in every field.

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from models import bundle
-from models.base import Classifier, OnStep, Probabilities, Rows, Targets
+from models.base import Classifier, OnStep, Probabilities, Rows, Targets, silent
 from models.errors import ModelError
 from models.settings import ModelSettings
 
@@ -63,11 +63,13 @@ class Blend:
     def fit(self, train: Rows, valid: Rows, on_step: OnStep) -> Self:
         """Fit every member on ``train``, and their weights on ``valid``.
 
+        What ``on_step`` is told meanwhile are figures of the last member alone.
+
         Raises ModelError when a member cannot be fitted.
         """
         *quiet, last = self.members.values()
         for member in quiet:
-            member.fit(train, valid, _say_nothing)
+            member.fit(train, valid, silent)
         last.fit(train, valid, on_step)
         self.weights = _fit_weights(self._log_probabilities(valid.texts), valid.targets)
         return self
@@ -114,7 +116,3 @@ def _fit_weights(log_probabilities: NDArray[np.float64], targets: Targets) -> ND
 
     found = minimize(log_loss, start, method="L-BFGS-B", bounds=[(0.0, LARGEST_WEIGHT)] * count)
     return np.asarray(found.x, dtype=np.float64)
-
-
-def _say_nothing(step: int, steps: int, figures: Mapping[str, float]) -> None:
-    """For members that take no time worth a bar."""

@@ -95,9 +95,6 @@ class TransformerSettings(Settings):
     """Share of each target spread over all labels."""
     class_weight: ClassWeight = None
     """balanced, null, or one weight per label."""
-    freeze_embeddings: bool = False
-    """Keep the word embeddings as they were pretrained: faster, and words not trained on keep
-    their place among those that were."""
     freeze_layers: Annotated[int, Field(ge=0)] = 0
     """Lowest layers of the encoder, embeddings included, to keep as they were pretrained: two of
     six make a fit a quarter faster."""

@@ -130,8 +130,6 @@ class TransformerClassifier:
         self._tokenizer = _tokenizer(self._source, self.settings.revision, self.settings.max_tokens)
         encoder = self._pretrained_encoder()
         self._model = self._assemble(encoder, encoder.config.hidden_size)
-        if self.settings.freeze_embeddings:
-            encoder.get_input_embeddings().requires_grad_(False)
         if self.settings.freeze_layers:
             _freeze_layers(encoder, self.settings.freeze_layers)
         if self.settings.encoder_dropout is not None:

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ from sklearn.metrics import cohen_kappa_score, roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 import models
-from models.base import Classifier, Rows
+from models.base import Classifier, Rows, silent
 from models.settings import TfidfSettings
 from train import metrics
 from train.config import EvaluationSettings, RunConfig
@@ -114,7 +114,7 @@ def auc_against(written: Rows, real: Rows, seed: int) -> float:
     scores = np.zeros(len(both))
     for train, test in GroupKFold(FOLDS).split(both.texts, groups=both.article_ids):
         model = models.build(settings, ("real", "written"), seed)
-        model.fit(both.take(train), both.take(test), _silent)
+        model.fit(both.take(train), both.take(test), silent)
         scores[test] = model.predict_proba(both.take(test).texts)[:, 1]
     return float(roc_auc_score(both.targets, scores))
 
@@ -184,8 +184,8 @@ def compare_ways(
     for slice_ in slices(rows, labels, column)[:-1]:
         of_way = [i for i, value in enumerate(rows.columns[column]) if value == slice_.name]
         part = rows.take(of_way)
-        others = set(part.article_ids)
-        kept = valid.take([i for i, a in enumerate(valid.article_ids) if a not in others])
+        own = set(part.article_ids)
+        kept = valid.take([i for i, a in enumerate(valid.article_ids) if a not in own])
         first = part.take(_first_articles(part, WAY_SENTENCES, seeds[0]))
         within = {
             config.name: cross_validated_f1(config, first, labels, FOLDS, config.seed, on_fit)
@@ -265,7 +265,3 @@ def _first_articles(rows: Rows, size: int, seed: int) -> list[int]:
     while end < len(rows) and rows.article_ids[order[end]] == rows.article_ids[order[end - 1]]:
         end += 1
     return sorted(order[:end].tolist())
-
-
-def _silent(step: int, steps: int, figures: Mapping[str, float]) -> None:
-    """Fits of a second or less need no bar."""

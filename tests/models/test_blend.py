@@ -19,7 +19,7 @@ TFIDF = TfidfSettings(family="tfidf")
 
 
 class Told:
-    """Gives the probabilities it was told, whatever it is asked."""
+    """Gives the probabilities it was told, whatever it is asked; has nothing to save."""
 
     labels = LABELS
 
@@ -33,7 +33,7 @@ class Told:
         return self.probabilities[: len(texts)]
 
     def save(self, folder: Path) -> None:
-        raise NotImplementedError
+        folder.mkdir()
 
 
 def log_loss(probabilities: Probabilities) -> float:

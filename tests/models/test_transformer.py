@@ -113,20 +113,11 @@ def test_without_late_steps_the_model_stays_as_it_is() -> None:
     assert torch.equal(network.head.weight, before)
 
 
-def test_averaging_changes_the_model_and_frozen_embeddings_do_not_move(tiny_encoder: Path) -> None:
-    models_of = {
-        average: tiny(tiny_encoder, freeze_embeddings=True, average=average).fit(
-            TRAIN, VALID, no_steps
-        )
-        for average in (0.0, 0.9)
-    }
-    texts = VALID.texts
-    assert not np.array_equal(models_of[0.0]._logits(texts), models_of[0.9]._logits(texts))
-    pretrained_words = AutoModel.from_pretrained(tiny_encoder).get_input_embeddings().weight
-    for model in models_of.values():
-        assert model._model is not None
-        words = model._model.encoder.get_input_embeddings().weight
-        assert torch.equal(words, pretrained_words)
+def test_averaging_changes_the_model(tiny_encoder: Path) -> None:
+    last, mean = (
+        tiny(tiny_encoder, average=average).fit(TRAIN, VALID, no_steps) for average in (0.0, 0.9)
+    )
+    assert not np.array_equal(last._logits(VALID.texts), mean._logits(VALID.texts))
 
 
 def test_frozen_layers_do_not_move_and_the_others_do(tiny_encoder: Path) -> None:
