@@ -59,6 +59,12 @@ ModelOption = Annotated[
         "Default: the champion."
     ),
 ]
+DataArgument = Annotated[
+    list[str], typer.Argument(metavar="DATA…", help="Labelled files, globs or folders.")
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Also write every figure here.")
+]
 TextColumn = Annotated[str, typer.Option(help="Column that holds the sentence.")]
 LabelColumn = Annotated[str, typer.Option(help="Column that holds the label.")]
 ArticleColumn = Annotated[
@@ -141,40 +147,103 @@ def predict(
         err.print(f"rejected records are in {write.rejected_path(target)}", markup=False)
 
 
-@app.command(epilog="Example: sitrep evaluate --model models:/sitrep/1 my-labelled.jsonl")
+@app.command(
+    epilog="Example: sitrep evaluate --model models:/sitrep/1 my-labelled.jsonl --by source "
+    "--target-precision 0.9"
+)
 def evaluate(
-    data: Annotated[
-        list[str], typer.Argument(metavar="DATA…", help="Labelled files, globs or folders.")
-    ],
+    data: DataArgument,
     model: ModelOption = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write the report here.")
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Also judge each value of it; may be repeated."),
     ] = None,
+    target_precision: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="Find the confidence from which on labels are this precise."
+        ),
+    ] = None,
+    json_file: JsonOption = None,
     text: TextColumn = "text",
     label: LabelColumn = "label",
     article_id: ArticleColumn = None,
 ) -> None:
-    """Judge a model on labelled rows: figures with intervals, per label, and what it confuses."""
+    """Judge a model on labelled rows: figures with intervals, per label, slices, confidence.
+
+    Slices by length of the sentence are always made, by other columns with --by. The table on
+    confidence tells how good the answers are when the least confident are left to a person.
+    """
     import models
     from train import data as labelled_data
-    from train import display, report
+    from train import display, evaluation, report
     from train.config import EvaluationSettings
 
-    bundle = _bundle(model)
-    classifier = models.load(bundle)
-    settings = _data_settings(data, text, label, article_id, classifier.labels)
-    rows, _, _ = labelled_data.read(settings)
-    judged = report.evaluate(classifier, rows.rows, EvaluationSettings())
+    classifier = models.load(_bundle(model))
+    columns = tuple(by or ())
+    settings = _data_settings(data, text, label, article_id, classifier.labels, columns)
+    rows = labelled_data.read(settings)[0].rows
+    judged = evaluation.deepen(
+        report.evaluate(classifier, rows, EvaluationSettings()),
+        columns,
+        target_precision,
+        EvaluationSettings(),
+    )
     out.print(display.evaluation(judged, model or "the champion", ", ".join(data)))
-    if json_file is not None:
-        json_file.write_text(json.dumps(judged.as_dict(), indent=2) + "\n", encoding="utf-8")
+    _write_json(json_file, judged.as_dict)
+
+
+@app.command(
+    epilog="Example: sitrep compare models:/sitrep/1 models:/sitrep/2 --data my-labelled.jsonl"
+)
+def compare(
+    models_: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL…",
+            help="Two or more: bundle folders, MLflow run ids or addresses such as "
+            "models:/sitrep/2. The first is the baseline.",
+        ),
+    ],
+    data: Annotated[
+        list[str],
+        typer.Option("--data", metavar="DATA", help="Labelled file, glob or folder; repeatable."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="JSONL file for the sentences on which they differ."),
+    ] = None,
+    json_file: JsonOption = None,
+    text: TextColumn = "text",
+    label: LabelColumn = "label",
+    article_id: ArticleColumn = None,
+) -> None:
+    """Judge models on the same labelled rows and say which is better, with paired intervals."""
+    import models
+    from train import data as labelled_data
+    from train import display, evaluation, report
+    from train.config import EvaluationSettings
+
+    if len(models_) < 2:
+        raise DataError("name two models or more; the first is what the others are compared with")
+    classifiers = [models.load(_bundle(name)) for name in models_]
+    labels = _same_labels(models_, [classifier.labels for classifier in classifiers])
+    rows = labelled_data.read(_data_settings(data, text, label, article_id, labels))[0].rows
+    chosen = EvaluationSettings()
+    reports = [report.evaluate(classifier, rows, chosen) for classifier in classifiers]
+    compared = [report.compare(other, reports[0], chosen) for other in reports[1:]]
+    differing = evaluation.disagreements(reports, models_)
+    out.print(display.comparison(models_, reports, compared, len(differing)))
+    if output is not None:
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in differing)
+        output.write_text("".join(lines), encoding="utf-8")
+        err.print(f"the {len(differing):,} sentences are in {output}", markup=False)
+    _write_json(json_file, lambda: evaluation.comparison_dict(models_, reports, compared))
 
 
 @app.command(epilog="Example: sitrep check seeds")
 def check(
-    data: Annotated[
-        list[str], typer.Argument(metavar="DATA…", help="Labelled files, globs or folders.")
-    ],
+    data: DataArgument,
     labels: Annotated[
         str | None, typer.Option(help="All permitted labels, separated by commas.")
     ] = None,
@@ -371,14 +440,34 @@ def _bundle(model: str | None) -> Path:
 
 
 def _data_settings(
-    files: list[str], text: str, label: str, article_id: str | None, labels: tuple[str, ...] | None
+    files: list[str],
+    text: str,
+    label: str,
+    article_id: str | None,
+    labels: tuple[str, ...] | None,
+    keep: tuple[str, ...] = (),
 ) -> Any:
     from train.config import Columns, DataSettings
 
-    named = {"text": text, "label": label}
+    named: dict[str, Any] = {"text": text, "label": label, "keep": keep}
     if article_id is not None:
         named["article_id"] = article_id
     return DataSettings(files=tuple(files), columns=Columns(**named), labels=labels)
+
+
+def _same_labels(names: list[str], label_sets: list[tuple[str, ...]]) -> tuple[str, ...]:
+    for name, labels in zip(names, label_sets, strict=True):
+        if labels != label_sets[0]:
+            raise DataError(
+                f"{names[0]} has the labels {', '.join(label_sets[0])}, {name} has "
+                f"{', '.join(labels)}: only models with the same labels can be compared"
+            )
+    return label_sets[0]
+
+
+def _write_json(path: Path | None, content: Callable[[], dict[str, Any]]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(content(), indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -87,6 +87,9 @@ class SplitSettings(Settings):
     """Changes which articles go where; apart from the run's seed, so that seeds share a split."""
     near_duplicate: float = Field(0.8, gt=0.0, le=1.0)
     """Texts with at least this Jaccard similarity of character 5-grams stay on one side."""
+    rare_labels: Literal["error", "keep-in-train", "drop"] = "error"
+    """What becomes of a label that does not reach every split: the run stops, the label is learnt
+    but not judged, or its rows are left out."""
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> Self:

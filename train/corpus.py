@@ -25,6 +25,8 @@ FOLDS = 5
 """Of the two-sample test, and of the rows kept aside to choose and calibrate within a fold."""
 WAY_SENTENCES = 1_200
 """On which ways of writing are compared; a way with fewer gives all it has."""
+WAY_VALID_SENTENCES = 600
+"""To choose and calibrate on meanwhile: with all valid rows, judging would outlast fitting."""
 STRAIGHT = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\xa0": " "})
 """Quotes and dashes as typewriters have them: a house's habit, not a sign of real text."""
 
@@ -185,7 +187,8 @@ def compare_ways(
         of_way = [i for i, value in enumerate(rows.columns[column]) if value == slice_.name]
         part = rows.take(of_way)
         own = set(part.article_ids)
-        kept = valid.take([i for i, a in enumerate(valid.article_ids) if a not in own])
+        others = valid.take([i for i, a in enumerate(valid.article_ids) if a not in own])
+        kept = others.take(_first_articles(others, WAY_VALID_SENTENCES, seeds[0]))
         first = part.take(_first_articles(part, WAY_SENTENCES, seeds[0]))
         within = {
             config.name: cross_validated_f1(config, first, labels, FOLDS, config.seed, on_fit)

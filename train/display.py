@@ -13,12 +13,17 @@ from train.data import Labelled, label_counts
 
 if TYPE_CHECKING:
     from predict.label import Prediction
-    from train.fit import Outcome, Result
+    from train.confidence import Kept, Threshold
+    from train.evaluation import Evaluation
+    from train.fit import Result
     from train.metrics import Comparison, Estimate
     from train.report import Report
+    from train.slices import Slice
     from train.splits import Split
 
 LABEL_STYLES = ("cyan", "yellow", "green", "magenta", "blue", "red")
+SLICES_SHOWN = 20
+NUMBERS = ("sentences", "articles")
 INTERVALS = "In brackets: 95 % intervals, by bootstrap over articles."
 
 
@@ -29,7 +34,7 @@ def training(result: "Result", command: str) -> RenderableType:
     """
     baseline = result.outcomes[0]
     verdicts = [
-        Text(_verdict(outcome, baseline, comparison))
+        Text(_verdict(outcome.config.name, baseline.config.name, comparison))
         for outcome, comparison in zip(result.outcomes[1:], result.comparisons, strict=True)
     ]
     runs = [
@@ -67,9 +72,10 @@ def split_summary(split: "Split") -> RenderableType:
     return Group(table, Text(f"Leaks: {split.report.sentence()}."))
 
 
-def evaluation(report: "Report", model: str, data: str) -> RenderableType:
-    """The report of one model on one set of rows."""
-    return Group(
+def evaluation(judged: "Evaluation", model: str, data: str) -> RenderableType:
+    """Everything that is told about one model on one set of rows."""
+    report = judged.report
+    parts: list[RenderableType] = [
         Text(
             f"{model} on {len(report.rows):,} sentences of {report.articles:,} articles in {data}",
             style="bold",
@@ -78,7 +84,40 @@ def evaluation(report: "Report", model: str, data: str) -> RenderableType:
         _by_label(report),
         Text(INTERVALS),
         _confusion(report),
-    )
+        *(_slices(column, parts) for column, parts in judged.slices.items()),
+        _curve(judged.curve),
+    ]
+    if judged.wanted_precision is not None:
+        parts.append(_thresholds(judged.thresholds, judged.wanted_precision))
+    return Group(*parts)
+
+
+def comparison(
+    names: Sequence[str],
+    reports: Sequence["Report"],
+    comparisons: Sequence["Comparison"],
+    differing: int,
+) -> RenderableType:
+    """Models on the same rows, all but the first against the first."""
+    baseline = reports[0]
+    table = _table(f"{len(baseline.rows):,} sentences of {baseline.articles:,} articles")
+    for heading in ("model", "macro-F1", "accuracy", "log loss"):
+        table.add_column(heading)
+    for name, report in zip(names, reports, strict=True):
+        figures = report.metrics
+        table.add_row(
+            name,
+            _short(figures["macro_f1"]),
+            _short(figures["accuracy"]),
+            f"{figures['log_loss'].value:.3f}",
+        )
+    table.caption = INTERVALS
+    parts: list[RenderableType] = [table]
+    for name, found in zip(names[1:], comparisons, strict=True):
+        parts.append(_label_differences(name, names[0], baseline.labels, found))
+        parts.append(Text(_verdict(name, names[0], found)))
+    parts.append(Text(f"They give different labels to {differing:,} sentences."))
+    return Group(*parts)
 
 
 def inspection(found: Labelled, near_duplicates: int) -> RenderableType:
@@ -129,8 +168,8 @@ def _models(result: "Result") -> Table:
     return table
 
 
-def _verdict(outcome: "Outcome", baseline: "Outcome", comparison: "Comparison") -> str:
-    name, other, d = outcome.config.name, baseline.config.name, comparison.difference
+def _verdict(name: str, other: str, comparison: "Comparison") -> str:
+    d = comparison.difference
     words = {
         "better": f"{name} is better than {other}",
         "worse": f"{name} is worse than {other}",
@@ -165,6 +204,61 @@ def _by_label(report: "Report") -> Table:
             _short(estimates["f1"]),
             f"{estimates['precision'].value:.3f}",
             f"{estimates['recall'].value:.3f}",
+        )
+    return table
+
+
+def _label_differences(name: str, other: str, labels: Sequence[str], found: "Comparison") -> Table:
+    table = _table(f"F1 of {name} minus F1 of {other}")
+    for heading in ("label", "difference", "95 % interval"):
+        table.add_column(heading)
+    for label, d in zip(labels, found.label_f1, strict=True):
+        table.add_row(label, f"{d.value:+.3f}", f"{d.lo:+.3f} to {d.hi:+.3f}")
+    return table
+
+
+def _slices(column: str, slices: Sequence["Slice"]) -> Table:
+    table = _table(f"By {column}")
+    for heading in (column, "sentences", "articles", "macro-F1", "accuracy"):
+        table.add_column(heading, justify="right" if heading in NUMBERS else "left")
+    for part in slices[:SLICES_SHOWN]:
+        table.add_row(
+            Text(part.value or "(none)", overflow="ellipsis"),
+            f"{part.sentences:,}",
+            f"{part.articles:,}",
+            _short(part.macro_f1),
+            f"{part.accuracy.value:.3f}",
+        )
+    if len(slices) > SLICES_SHOWN:
+        table.caption = f"and {len(slices) - SLICES_SHOWN:,} smaller ones; --json has them all"
+    return table
+
+
+def _curve(curve: Sequence["Kept"]) -> Table:
+    table = _table("When the least confident answers are left to a person")
+    for heading in ("kept", "from confidence", "macro-F1", "accuracy"):
+        table.add_column(heading)
+    for kept in curve:
+        table.add_row(
+            f"{kept.coverage:.0%}",
+            f"{kept.threshold:.2f}",
+            _short(kept.macro_f1),
+            _short(kept.accuracy),
+        )
+    return table
+
+
+def _thresholds(thresholds: Sequence["Threshold"], wanted: float) -> Table:
+    table = _table(f"Confidence that makes a label {wanted:.0%} precise on these rows")
+    for heading in ("label", "from confidence", "precision", "answers kept"):
+        table.add_column(heading)
+    for found in thresholds:
+        share = f" ({found.kept / found.answers:.0%})" if found.answers else ""
+        table.add_row(
+            found.label,
+            "never" if found.threshold is None else f"{found.threshold:.3f}",
+            f"{found.precision:.3f}",
+            f"{found.kept:,} of {found.answers:,}{share}",
         )
     return table
 

@@ -82,6 +82,8 @@ class Comparison:
     only_model: int
     """Sentences only the model got right."""
     only_baseline: int
+    label_f1: tuple[Estimate, ...]
+    """Difference in the F1 of each label, in the order of the columns."""
 
     @property
     def verdict(self) -> str:
@@ -217,6 +219,12 @@ def bootstrap(tallies: Tally, draws: int, seed: int) -> Tally:
     )
 
 
+def estimate(metric: Callable[[Tally], Figures], tallies: Tally, drawn: Tally) -> Estimate:
+    """Return ``metric`` over all articles, with the 95 % interval of the ``drawn`` tallies."""
+    lo, hi = np.percentile(metric(drawn), LEVEL)
+    return Estimate(float(metric(tallies.total())), float(lo), float(hi))
+
+
 def compare(
     model: Tally,
     baseline: Tally,
@@ -232,16 +240,25 @@ def compare(
     differences" (swaps); McNemar 1947 (exact form: a binomial test on the discordant pairs).
     """
     observed = float(macro_f1(model.total()) - macro_f1(baseline.total()))
-    drawn = macro_f1(bootstrap(model, draws, seed)) - macro_f1(bootstrap(baseline, draws, seed))
-    lo, hi = np.percentile(drawn, LEVEL)
+    # One seed draws the same articles for both, so the differences are paired.
+    drawn, drawn_baseline = bootstrap(model, draws, seed), bootstrap(baseline, draws, seed)
+    lo, hi = np.percentile(macro_f1(drawn) - macro_f1(drawn_baseline), LEVEL)
+    by_label = f1(model.total()) - f1(baseline.total())
+    bounds = np.percentile(f1(drawn) - f1(drawn_baseline), LEVEL, axis=0)
     swapped = _swapped_differences(model, baseline, draws, seed)
     # One is added to both, for the data as observed is one of the possible swaps.
     p_value = (1 + int((np.abs(swapped) >= abs(observed) - 1e-12).sum())) / (1 + draws)
     only_model, only_baseline = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     discordant = only_model + only_baseline
     mcnemar = binomtest(only_model, discordant).pvalue if discordant else 1.0
-    difference = Estimate(observed, float(lo), float(hi))
-    return Comparison(difference, p_value, float(mcnemar), only_model, only_baseline)
+    return Comparison(
+        Estimate(observed, float(lo), float(hi)),
+        p_value,
+        float(mcnemar),
+        only_model,
+        only_baseline,
+        tuple(Estimate(*map(float, row)) for row in zip(by_label, *bounds, strict=True)),
+    )
 
 
 def _swapped_differences(model: Tally, baseline: Tally, draws: int, seed: int) -> Figures:

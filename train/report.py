@@ -122,14 +122,12 @@ def judge(
     probabilities: (rows, labels) float32, columns in the order of ``labels``
     """
     tallies = metrics.tally(rows.targets, probabilities, rows.article_ids, settings.bins)
-    total = tallies.total()
     drawn = metrics.bootstrap(tallies, settings.draws, settings.seed)
     by_name = {
-        name: _estimates(metric(total)[None], metric(drawn)[:, None])[0]
-        for name, metric in metrics.METRICS.items()
+        name: metrics.estimate(metric, tallies, drawn) for name, metric in metrics.METRICS.items()
     }
     by_metric = {
-        name: _estimates(metric(total), metric(drawn))
+        name: _estimates(metric(tallies.total()), metric(drawn))
         for name, metric in metrics.LABEL_METRICS.items()
     }
     by_label = {

@@ -1,10 +1,12 @@
 """Rows become train, valid and test so that no article and no near-duplicate is on two sides."""
 
 import hashlib
+import logging
 import re
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from datasketch import MinHash, MinHashLSH
@@ -22,6 +24,8 @@ CANDIDATE_MARGIN = 0.1
 """Candidates are sought this far below the threshold, then compared exactly."""
 
 SPLITS = ("train", "valid", "test")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,20 +74,34 @@ def split(
     The result depends on texts, labels, articles and ``settings`` alone: not on the order of
     the rows, the names of the files or the machine.
 
+    A label that does not reach every split is treated as ``settings.rare_labels`` says.
+
     Raises DataError when a split would lack a label or when given sets share articles or texts.
     """
     shares = {"valid": 0.0 if valid else settings.valid, "test": 0.0 if test else settings.test}
     clusters = near_duplicate_clusters(main.rows.texts, settings.near_duplicate)
     groups = _groups(main.rows, clusters)
     placed = _assign(main.rows, groups, len(main.labels), shares, settings.seed)
-    parts = {
-        name: main.rows.take([i for i, p in enumerate(placed) if p == name]) for name in SPLITS
-    }
-    if valid is not None:
-        parts["valid"] = valid.rows
-    if test is not None:
-        parts["test"] = test.rows
-    _require_every_label(parts, main.labels)
+    given = {name: part.rows for name, part in (("valid", valid), ("test", test)) if part}
+    parts = _parts(main.rows, placed, given)
+    _require_rows(parts)
+    rare = _missing_somewhere(parts, len(main.labels))
+    if rare and settings.rare_labels == "drop":
+        names = ", ".join(main.labels[i] for i in rare)
+        logger.warning("rows of %s are left out: not every split has the label", names)
+        return split(
+            _without(main, rare),
+            None if valid is None else _without(valid, rare),
+            None if test is None else _without(test, rare),
+            settings,
+        )
+    if rare and settings.rare_labels == "keep-in-train":
+        names = ", ".join(main.labels[i] for i in rare)
+        logger.warning("%s is learnt but not judged: not every split has the label", names)
+        parts = _parts(main.rows, _rare_to_train(main.rows, groups, placed, rare), given)
+        _require_rows(parts)
+        rare = [i for i in rare if not (parts["train"].targets == i).any()]
+    _require_every_label(parts, main.labels, rare)
     report = _leak_report(parts, settings.near_duplicate, main.has_articles)
     return Split(main.labels, parts["train"], parts["valid"], parts["test"], report)
 
@@ -105,7 +123,10 @@ def near_duplicate_clusters(texts: Sequence[str], threshold: float) -> list[int]
     distinct = sorted(set(same))
     shingles = {i: _shingles(normalised(texts[i])) for i in distinct}
     index = MinHashLSH(threshold=max(threshold - CANDIDATE_MARGIN, 0.1), num_perm=PERMUTATIONS)
-    hashes = MinHash.generator([shingles[i] for i in distinct], num_perm=PERMUTATIONS, seed=1)
+    # CRC-32 in place of SHA-1: the permutations do the mixing, and it takes a tenth of the time.
+    hashes = MinHash.generator(
+        [shingles[i] for i in distinct], num_perm=PERMUTATIONS, seed=1, hashfunc=zlib.crc32
+    )
     for i, minhash in zip(distinct, hashes, strict=True):
         for j in index.query(minhash):
             if _jaccard(shingles[i], shingles[j]) >= threshold:
@@ -183,17 +204,56 @@ def _lot(rows: Rows, group: list[int], seed: int) -> str:
     return hashlib.sha256(f"{seed}\n{texts}".encode()).hexdigest()
 
 
-def _require_every_label(parts: dict[str, Rows], labels: Sequence[str]) -> None:
+def _parts(rows: Rows, placed: Sequence[str], given: dict[str, Rows]) -> dict[str, Rows]:
+    parts = {name: rows.take([i for i, p in enumerate(placed) if p == name]) for name in SPLITS}
+    return parts | given
+
+
+def _missing_somewhere(parts: dict[str, Rows], labels: int) -> list[int]:
+    """Columns of the labels that some split has no row of."""
+    counts = np.array([np.bincount(rows.targets, minlength=labels) for rows in parts.values()])
+    return np.flatnonzero((counts == 0).any(axis=0)).tolist()
+
+
+def _rare_to_train(
+    rows: Rows, groups: list[list[int]], placed: list[str], rare: Sequence[int]
+) -> list[str]:
+    """``placed`` with every group that holds one of the ``rare`` labels in train."""
+    moved = list(placed)
+    for group in groups:
+        if set(rows.targets[group].tolist()) & set(rare):
+            for i in group:
+                moved[i] = "train"
+    return moved
+
+
+def _without(part: Labelled, columns: Sequence[int]) -> Labelled:
+    """``part`` without the rows of these labels, and without the labels."""
+    kept = [i for i in range(len(part.labels)) if i not in columns]
+    if len(kept) < 2:
+        raise DataError("fewer than two labels have rows in every split, so nothing can be learnt")
+    rows = part.rows.take(np.flatnonzero(np.isin(part.rows.targets, kept)).tolist())
+    targets = np.searchsorted(kept, rows.targets)
+    return replace(
+        part, rows=replace(rows, targets=targets), labels=tuple(part.labels[i] for i in kept)
+    )
+
+
+def _require_rows(parts: dict[str, Rows]) -> None:
     for name, rows in parts.items():
         if not len(rows):
             raise DataError(f"the {name} split would be empty: there are too few articles to split")
-        counts = Counter(rows.targets.tolist())
-        for i, label in enumerate(labels):
-            if not counts[i]:
-                raise DataError(
-                    f'the {name} split has no row of label "{label}": give it rows from at least '
-                    "three articles, leave it out, or try another split.seed"
-                )
+
+
+def _require_every_label(
+    parts: dict[str, Rows], labels: Sequence[str], missing: Sequence[int]
+) -> None:
+    for i in missing:
+        name = next(name for name, rows in parts.items() if not (rows.targets == i).any())
+        raise DataError(
+            f'the {name} split has no row of label "{labels[i]}": give it rows from at least three '
+            "articles, try another split.seed, or set split.rare_labels to keep-in-train or drop"
+        )
 
 
 def _leak_report(parts: dict[str, Rows], threshold: float, has_articles: bool) -> LeakReport:

@@ -132,3 +132,32 @@ def test_evaluate_judges_the_champion_on_labelled_rows(workspace: Path, tmp_path
     assert 0.6 < macro_f1["lo"] <= macro_f1["value"] <= macro_f1["hi"] <= 1
     assert f"{macro_f1['value']:.3f}" in done.out
     assert sum(map(sum, report["confusion"]["true_by_predicted"])) == 320
+
+
+def test_evaluate_slices_and_finds_thresholds(workspace: Path, tmp_path: Path) -> None:
+    done = sitrep(
+        *(workspace, "evaluate", "rows.jsonl", "--by", "position", "--target-precision", "0.9"),
+        *("--json", tmp_path / "report.json"),
+    )
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [s["sentences"] for s in report["slices"]["position"]] == [80] * 4
+    assert sum(s["sentences"] for s in report["slices"]["words"]) == 320
+    assert report["risk_coverage"][0]["accuracy"] == report["metrics"]["accuracy"]
+    assert [t["label"] for t in report["thresholds"]["labels"]] == list(LABELS)
+    assert "left to a person" in done.out
+
+
+def test_compare_judges_models_on_the_same_rows(workspace: Path, tmp_path: Path) -> None:
+    done = sitrep(
+        *(workspace, "compare", "models:/sitrep/1", "models:/sitrep/2", "--data", "rows.jsonl"),
+        *("--json", tmp_path / "report.json", "-o", tmp_path / "differ.jsonl"),
+    )
+    assert done.code == 0, done.err
+    assert "models:/sitrep/2 is better than models:/sitrep/1" in " ".join(done.out.split())
+    found = json.loads((tmp_path / "report.json").read_text())["differences"][0]
+    assert (found["verdict"], set(found["f1"])) == ("better", set(LABELS))
+    differ = [json.loads(line) for line in (tmp_path / "differ.jsonl").read_text().splitlines()]
+    alone = [sum(r["answers"][m]["label"] == r["true"] for r in differ) for m in
+             ("models:/sitrep/2", "models:/sitrep/1")]  # fmt: skip
+    assert alone == [found["only_model_right"], found["only_baseline_right"]]

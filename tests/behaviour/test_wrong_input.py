@@ -64,6 +64,7 @@ def folder(tmp_path: Path) -> Path:
         ("predict story.txt -o nowhere/labels.csv --model m", "there is no folder nowhere"),
         ("evaluate rows.jsonl", "no model is trained yet"),
         ("evaluate nothere.jsonl --model empty", "empty is not a model"),
+        ("compare m --data rows.jsonl", "name two models or more"),
         ("config show typo.yaml", 'Did you mean "seed"?'),
     ],
 )  # fmt: skip
@@ -111,7 +112,18 @@ def test_check_of_good_rows_ends_with_code_0(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["", "train", "predict", "evaluate", "check", "config", "config show", "config schema", "ui"],
+    [
+        "",
+        "train",
+        "predict",
+        "evaluate",
+        "compare",
+        "check",
+        "config",
+        "config show",
+        "config schema",
+        "ui",
+    ],
 )
 def test_help_teaches_with_an_example(tmp_path: Path, words: str) -> None:
     done = sitrep(tmp_path, *words.split(), "--help")

@@ -178,3 +178,38 @@ def test_clusters_agree_with_comparing_every_pair() -> None:
         if splits._jaccard(shingles[i], shingles[j]) >= 0.8 and clusters[i] != clusters[j]
     ]
     assert missed == []
+
+
+def with_a_rare_label(tmp_path: Path, policy: str) -> Split:
+    records = labelled(50)
+    records[8]["label"] = "rumour"
+    return split_of(tmp_path, records, rare_labels=policy)
+
+
+def test_a_label_of_one_row_stops_the_run_and_names_the_ways_out(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r'no row of label "rumour".*keep-in-train or drop'):
+        with_a_rare_label(tmp_path, "error")
+
+
+def test_a_rare_label_can_be_kept_in_train(tmp_path: Path) -> None:
+    split = with_a_rare_label(tmp_path, "keep-in-train")
+    column = split.labels.index("rumour")
+    assert [(rows.targets == column).sum() for _, rows in split.parts()] == [1, 0, 0]
+    assert sum(len(rows) for _, rows in split.parts()) == 200
+    assert split.report.shared_articles == 0
+
+
+def test_rows_of_a_rare_label_can_be_dropped(tmp_path: Path) -> None:
+    split = with_a_rare_label(tmp_path, "drop")
+    assert split.labels == LABELS
+    assert sum(len(rows) for _, rows in split.parts()) == 199
+    records = {str(r["text"]): r["label"] for r in labelled(50)}
+    for _, rows in split.parts():  # the other labels are still what they were
+        assert [split.labels[t] for t in rows.targets] == [records[t] for t in rows.texts]
+
+
+def test_nothing_is_learnt_from_one_label(tmp_path: Path) -> None:
+    records = [{**r, "label": "advisory"} for r in labelled(50)]
+    records[8]["label"] = "rumour"
+    with pytest.raises(DataError, match="fewer than two labels"):
+        split_of(tmp_path, records, rare_labels="drop")
