@@ -241,11 +241,21 @@ def compare(
     _write_json(json_file, lambda: evaluation.comparison_dict(models_, reports, compared))
 
 
-@app.command(epilog="Example: sitrep check seeds")
+@app.command(epilog="Example: sitrep check seeds --model-based -o suspects.csv")
 def check(
     data: DataArgument,
     labels: Annotated[
         str | None, typer.Option(help="All permitted labels, separated by commas.")
+    ] = None,
+    model_based: Annotated[
+        bool,
+        typer.Option(
+            "--model-based", help="Also list labels that the baseline, fitted on the rest, doubts."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File for these, .csv or .jsonl. Default: the first."),
     ] = None,
     text: TextColumn = "text",
     label: LabelColumn = "label",
@@ -270,6 +280,8 @@ def check(
             f"{found.rows.ids[i]}: nearly the same text as {found.rows.ids[first]}", markup=False
         )
     err.print(display.inspection(found, len(repeats)))
+    if model_based:
+        _doubt_labels(found, output)
     if found.problems:
         raise typer.Exit(WRONG_INPUT)
 
@@ -453,6 +465,17 @@ def _data_settings(
     if article_id is not None:
         named["article_id"] = article_id
     return DataSettings(files=tuple(files), columns=Columns(**named), labels=labels)
+
+
+def _doubt_labels(found: Any, output: Path | None) -> None:
+    from models.settings import TfidfSettings
+    from train import display, suspects
+
+    doubted = suspects.find(found.rows, found.labels, TfidfSettings(family="tfidf"), seed=0)
+    err.print(display.doubts(doubted, len(found.rows)))
+    if output is not None:
+        suspects.write(doubted, output)
+        err.print(f"written to {output}", markup=False)
 
 
 def _same_labels(names: list[str], label_sets: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from train.report import Report
     from train.slices import Slice
     from train.splits import Split
+    from train.suspects import Suspect
 
 LABEL_STYLES = ("cyan", "yellow", "green", "magenta", "blue", "red")
 SLICES_SHOWN = 20
+SUSPECTS_SHOWN = 10
 NUMBERS = ("sentences", "articles")
 INTERVALS = "In brackets: 95 % intervals, by bootstrap over articles."
 
@@ -136,6 +138,25 @@ def inspection(found: Labelled, near_duplicates: int) -> RenderableType:
         f"another; {len(found.problems):,} problems."
     )
     return Group(table, *map(Text, [*_lengths(rows.texts), summary]))
+
+
+def doubts(suspects: Sequence["Suspect"], rows: int) -> RenderableType:
+    """The first labels that a model doubts, and how many there are."""
+    lines = [
+        Text(f"  {suspect.place}: {suspect.label}, or {suspect.suggested}? ").append(
+            suspect.text, style="dim"
+        )
+        for suspect in suspects[:SUSPECTS_SHOWN]
+    ]
+    share = f"{len(suspects) / max(rows, 1):.1%}"
+    return Group(
+        Text("Labels that a model fitted on the other articles doubts", style="bold"),
+        *lines,
+        Text(
+            f"{len(suspects):,} of {rows:,} labels ({share}) are doubted. The model may be wrong: "
+            "read them before you change any."
+        ),
+    )
 
 
 def prediction_line(prediction: "Prediction", labels: Sequence[str]) -> Text:

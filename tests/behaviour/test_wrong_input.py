@@ -142,3 +142,14 @@ def test_show_prints_what_train_reads(folder: Path) -> None:
 def test_schema_is_json(tmp_path: Path) -> None:
     schema = json.loads(sitrep(tmp_path, "config", "schema").out)
     assert schema["properties"]["seed"]["description"].startswith("Of everything random")
+
+
+def test_check_lists_labels_that_a_model_doubts(folder: Path, tmp_path: Path) -> None:
+    rows = labelled(40)
+    rows[0]["label"] = "military_event"  # an advisory
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    done = sitrep(tmp_path, "check", "rows.jsonl", "--model-based", "-o", "suspects.jsonl")
+    assert (done.code, done.out) == (0, ""), done.err
+    first = json.loads((tmp_path / "suspects.jsonl").read_text().splitlines()[0])
+    assert (first["place"], first["suggested"]) == ("rows.jsonl:1", "advisory")
+    assert "military_event, or advisory?" in done.err
