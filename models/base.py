@@ -1,6 +1,6 @@
 """The types that every model family and everyone who uses one agree on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
@@ -17,8 +17,20 @@ Logits = NDArray[np.float32]
 Targets = NDArray[np.int64]
 """(sentences,) int64; the column of the true label."""
 
+Explanation = list[tuple[str, float]]
+"""Pieces of a text as they stand in it, or n-grams of it, with how much each spoke for a label,
+the strongest first; those that spoke against it are left out."""
+
+PIECES = 8
+"""Pieces in an explanation: more than a person reads."""
+
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 """Called while fitting with (optimiser step, steps planned, figures by name)."""
+
+
+def strongest(pieces: Iterable[tuple[str, float]]) -> Explanation:
+    """The pieces with a weight above 0, the heaviest first, at most PIECES of them."""
+    return sorted((p for p in pieces if p[1] > 0), key=lambda piece: -piece[1])[:PIECES]
 
 
 def silent(step: int, steps: int, figures: Mapping[str, float]) -> None:
@@ -75,6 +87,10 @@ class Classifier(Protocol):
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return (len(texts), labels) calibrated probabilities, in the order of ``texts``."""
+        ...
+
+    def explain(self, texts: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
+        """Return for each text what spoke for the label of its column in ``columns``."""
         ...
 
     def save(self, folder: Path) -> None:

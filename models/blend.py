@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from models import bundle
-from models.base import Classifier, OnStep, Probabilities, Rows, Targets, silent
+from models.base import Classifier, Explanation, OnStep, Probabilities, Rows, Targets, silent
 from models.errors import ModelError
 from models.settings import ModelSettings
 
@@ -78,6 +78,11 @@ class Blend:
         """Return (len(texts), labels) calibrated probabilities, in the order of ``texts``."""
         pooled = np.tensordot(self.weights, self._log_probabilities(texts), axes=1)
         return np.asarray(softmax(pooled, axis=1), dtype=np.float32)
+
+    def explain(self, texts: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
+        """Return what spoke for the label of each column, by the last member alone."""
+        *_, last = self.members.values()
+        return last.explain(texts, columns)
 
     def save(self, folder: Path) -> None:
         """Write the bundle ``folder``, which must not exist; every member is one within it."""

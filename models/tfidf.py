@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from models import bundle
-from models.base import Logits, OnStep, Probabilities, Rows
+from models.base import Explanation, Logits, OnStep, Probabilities, Rows, strongest
 from models.calibration import calibrated, fit_temperature
 from models.errors import ModelError
 from models.settings import Ngrams, TfidfSettings
@@ -82,6 +82,30 @@ class TfidfClassifier:
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return (len(texts), labels) calibrated probabilities, in the order of ``texts``."""
         return calibrated(self._logits(texts), self.temperature)
+
+    def explain(self, texts: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
+        """Return the n-grams of each text that spoke for the label of its column.
+
+        The weight of an n-gram is its TF-IDF times the coefficient of the label, less the mean
+        coefficient of all labels: what it adds to the label's logit over an average one.
+        """
+        linear, names = self._pipeline["linear"], self._pipeline["tfidf"].get_feature_names_out()
+        coefficients = linear.coef_
+        if len(coefficients) == 1:  # of two labels, scikit-learn keeps the second only
+            coefficients = np.vstack([-coefficients, coefficients]) / 2
+        centred = coefficients - coefficients.mean(axis=0)
+        row_of = {int(column): row for row, column in enumerate(linear.classes_)}
+        counted = self._pipeline["tfidf"].transform(list(map(prepare, texts))).tocsr()
+        found: list[Explanation] = []
+        for text, column in enumerate(columns):
+            row = counted[text]
+            if column not in row_of:
+                found.append([])
+                continue
+            weights = row.data * centred[row_of[column], row.indices]
+            pairs = zip(names[row.indices], weights, strict=True)
+            found.append(strongest((str(name).split("__", 1)[1], float(w)) for name, w in pairs))
+        return found
 
     def save(self, folder: Path) -> None:
         """Write the bundle ``folder``, which must not exist."""

@@ -2,7 +2,9 @@
 
 import logging
 import math
+import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -29,7 +31,7 @@ from transformers import (
 )
 
 from models import bundle
-from models.base import Logits, OnStep, Probabilities, Rows, Targets
+from models.base import Explanation, Logits, OnStep, Probabilities, Rows, Targets, strongest
 from models.calibration import calibrated, fit_temperature
 from models.device import device, uses_bf16
 from models.errors import ModelError
@@ -55,6 +57,8 @@ TOKENS_PER_BATCH = {"cpu": 2_048, "cuda": 65_536}
 """Padded tokens in a batch when predicting. Larger ones overflow a laptop's cache."""
 TEXTS_PER_WINDOW = 8_192
 """Texts tokenised and sorted by length at a time: bounds memory for any number of texts."""
+WORD = re.compile(r"\w+|[^\w\s]+")
+"""What an explanation gives a weight: a word, or a run of marks."""
 LOGGING_STEPS = 10
 AVERAGING_STEPS = 20
 """Between two weights that enter the average: neighbouring ones hardly differ."""
@@ -74,8 +78,13 @@ class PooledClassifier(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """Map (batch, tokens) ids and mask to {"logits": (batch, labels)}."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return {"logits": self.head(self.dropout(self._pool(hidden, attention_mask)))}
+        return {"logits": self.logits(attention_mask, input_ids=input_ids)}
+
+    def logits(self, attention_mask: Tensor, **inputs: Tensor) -> Tensor:
+        """Map (batch, tokens) ``input_ids``, or their ``inputs_embeds``, to (batch, labels)."""
+        hidden = self.encoder(attention_mask=attention_mask, **inputs).last_hidden_state
+        logits: Tensor = self.head(self.dropout(self._pool(hidden, attention_mask)))
+        return logits
 
     def _pool(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
         if self.pooling == "cls":
@@ -156,6 +165,46 @@ class TransformerClassifier:
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return (len(texts), labels) calibrated probabilities, in the order of ``texts``."""
         return calibrated(self._logits(texts), self.temperature)
+
+    def explain(self, texts: Sequence[str], columns: Sequence[int]) -> list[Explanation]:
+        """Return the words of each text that spoke for the label of its column.
+
+        The weight of a word is the gradient of the label's logit, less the mean logit, by the
+        embeddings of its tokens, times these embeddings.
+
+        Source: Shrikumar et al. 2017, "Not Just a Black Box", on gradient times input.
+        """
+        return [
+            strongest(self._word_weights(prepare(text), column))
+            for text, column in zip(texts, columns, strict=True)
+        ]
+
+    def _word_weights(self, text: str, column: int) -> Iterator[tuple[str, float]]:
+        assert self._model is not None
+        assert self._tokenizer is not None
+        encoded = self._tokenizer(
+            text,
+            truncation=True,
+            max_length=self.settings.max_tokens,
+            return_offsets_mapping=True,
+            return_tensors="pt",
+        ).to(device())
+        self._model.to(device()).eval()
+        encoder = self._model.encoder
+        inputs = encoder.get_input_embeddings()(encoded["input_ids"]).detach().requires_grad_()
+        logits = self._model.logits(encoded["attention_mask"], inputs_embeds=inputs)[0]
+        (gradient,) = torch.autograd.grad(logits[column] - logits.mean(), inputs)
+        weights = (gradient * inputs).sum(dim=-1)[0].tolist()
+        by_word: dict[tuple[int, int], float] = defaultdict(float)
+        words = [match.span() for match in WORD.finditer(text)]
+        for (start, end), weight in zip(
+            encoded["offset_mapping"][0].tolist(), weights, strict=True
+        ):
+            word = next((w for w in words if w[0] <= start < end <= w[1]), None)
+            if word is not None:  # not a mark of the tokenizer's own
+                by_word[word] += weight
+        for (start, end), weight in by_word.items():
+            yield text[start:end], weight
 
     def save(self, folder: Path) -> None:
         """Write the bundle ``folder``, which must not exist."""

@@ -152,7 +152,10 @@ def predict(
     "--target-precision 0.9"
 )
 def evaluate(
-    data: DataArgument,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="DATA…", help="Labelled files, globs or folders."),
+    ] = None,
     model: ModelOption = None,
     by: Annotated[
         list[str] | None,
@@ -164,6 +167,14 @@ def evaluate(
             min=0.0, max=1.0, help="Find the confidence from which on labels are this precise."
         ),
     ] = None,
+    suite_files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suite",
+            metavar="YAML",
+            help="Also, or only, run these behaviour tests, such as tests/behaviour/*.yaml.",
+        ),
+    ] = None,
     json_file: JsonOption = None,
     text: TextColumn = "text",
     label: LabelColumn = "label",
@@ -173,24 +184,33 @@ def evaluate(
 
     Slices by length of the sentence are always made, by other columns with --by. The table on
     confidence tells how good the answers are when the least confident are left to a person.
+    Behaviour tests ask for what must hold, must not change and must change.
     """
     import models
     from train import data as labelled_data
-    from train import display, evaluation, report
+    from train import display, evaluation, report, suite
     from train.config import EvaluationSettings
 
+    if not data and not suite_files:
+        raise DataError("name labelled files, or behaviour tests with --suite")
     classifier = models.load(_bundle(model))
-    columns = tuple(by or ())
-    settings = _data_settings(data, text, label, article_id, classifier.labels, columns)
-    rows = labelled_data.read(settings)[0].rows
-    judged = evaluation.deepen(
-        report.evaluate(classifier, rows, EvaluationSettings()),
-        columns,
-        target_precision,
-        EvaluationSettings(),
-    )
-    out.print(display.evaluation(judged, model or "the champion", ", ".join(data)))
-    _write_json(json_file, judged.as_dict)
+    capabilities = suite.read(suite_files or (), classifier.labels)
+    content: dict[str, Any] = {}
+    if data:
+        columns = tuple(by or ())
+        settings = _data_settings(data, text, label, article_id, classifier.labels, columns)
+        rows = labelled_data.read(settings)[0].rows
+        chosen = EvaluationSettings()
+        judged = evaluation.deepen(
+            report.evaluate(classifier, rows, chosen), columns, target_precision, chosen
+        )
+        out.print(display.evaluation(judged, model or "the champion", ", ".join(data)))
+        content = judged.as_dict()
+    if capabilities:
+        behaviour = suite.run(classifier, capabilities)
+        out.print(display.behaviour(behaviour))
+        content["behaviour"] = behaviour.as_dict()
+    _write_json(json_file, content)
 
 
 @app.command(
@@ -238,7 +258,7 @@ def compare(
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in differing)
         output.write_text("".join(lines), encoding="utf-8")
         err.print(f"the {len(differing):,} sentences are in {output}", markup=False)
-    _write_json(json_file, lambda: evaluation.comparison_dict(models_, reports, compared))
+    _write_json(json_file, evaluation.comparison_dict(models_, reports, compared))
 
 
 @app.command(epilog="Example: sitrep check seeds --model-based -o suspects.csv")
@@ -488,9 +508,10 @@ def _same_labels(names: list[str], label_sets: list[tuple[str, ...]]) -> tuple[s
     return label_sets[0]
 
 
-def _write_json(path: Path | None, content: Callable[[], dict[str, Any]]) -> None:
+def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is not None:
-        path.write_text(json.dumps(content(), indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -109,6 +109,8 @@ class EvaluationSettings(Settings):
     """Of these draws."""
     bins: int = Field(15, ge=2, le=100)
     """Confidence bins of the calibration error."""
+    suite: tuple[str, ...] = ()
+    """Behaviour tests to run as well: YAML files or globs, relative to the current folder."""
 
 
 class RunConfig(Settings):
@@ -131,7 +133,9 @@ def load(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
 
     Raises ConfigError with file, key path, what was found and the nearest right key.
     """
-    content = _read_yaml(path)
+    content = read_yaml(path, "config file")
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: a config is a mapping such as `name: minilm`")
     for override in overrides:
         _put_in(content, override)
     try:
@@ -187,22 +191,23 @@ for _first in "-+0123456789":
     _resolvers.sort(key=lambda resolver: resolver[0] != "tag:yaml.org,2002:int")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, kind: str) -> Any:
+    """Return what the YAML file ``path`` holds; numbers as YAML 1.2 has them, no key twice.
+
+    kind: what the file is called in errors
+
+    Raises ConfigError with file and line.
+    """
     try:
-        content = yaml.load(path.read_bytes().decode("utf-8-sig"), _Loader)
+        return yaml.load(path.read_bytes().decode("utf-8-sig"), _Loader)
     except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: there is no such config file{_did_you_mean_file(path)}"
-        ) from None
+        raise ConfigError(f"{path}: there is no such {kind}{_did_you_mean_file(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as a UTF-8 config file: {error}") from error
+        raise ConfigError(f"{path} cannot be read as a UTF-8 {kind}: {error}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise ConfigError(f"{path}{line}: {getattr(error, 'problem', error)}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: a config is a mapping such as `name: minilm`")
-    return content
 
 
 def _put_in(content: dict[str, Any], override: str) -> None:

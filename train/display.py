@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from train.report import Report
     from train.slices import Slice
     from train.splits import Split
+    from train.suite import SuiteReport
     from train.suspects import Suspect
 
 LABEL_STYLES = ("cyan", "yellow", "green", "magenta", "blue", "red")
@@ -92,6 +93,22 @@ def evaluation(judged: "Evaluation", model: str, data: str) -> RenderableType:
     if judged.wanted_precision is not None:
         parts.append(_thresholds(judged.thresholds, judged.wanted_precision))
     return Group(*parts)
+
+
+def behaviour(report: "SuiteReport") -> RenderableType:
+    """Failure rates by capability, and the first failures of each."""
+    table = _table(f"Behaviour: {report.total.cases:,} tests")
+    for heading in ("capability", "kind", "tests", "failed", "share failed"):
+        table.add_column(heading, justify="right" if heading in ("tests", "failed") else "left")
+    for part in report.capabilities:
+        table.add_row(
+            part.capability, part.kind, f"{part.cases}", f"{part.failures}", _short(part.rate)
+        )
+    total = report.total
+    table.caption = "In brackets: 95 % intervals (Wilson). The failures themselves: --json."
+    return Group(
+        table, Text(f"{total.failures:,} of {total.cases:,} tests failed: {_short(total.rate)}.")
+    )
 
 
 def comparison(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from models.base import Classifier
 from models.errors import DataError
 from train import confidence, slices
 from train.confidence import Kept, Threshold
@@ -13,6 +14,9 @@ from train.config import EvaluationSettings
 from train.metrics import Comparison
 from train.report import Report
 from train.slices import LENGTH, Slice
+
+EXPLAINED = 200
+"""Wrong sentences that are explained, the most confident first: 15 ms each for a transformer."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,15 @@ def deepen(
         wanted_precision,
         [] if wanted_precision is None else confidence.thresholds(report, wanted_precision),
     )
+
+
+def explained(model: Classifier, report: Report) -> list[dict[str, Any]]:
+    """Return the wrong sentences of ``report``, the first ones with what spoke for the answer."""
+    wrong = report.wrong()
+    first = wrong[:EXPLAINED]
+    columns = [report.labels.index(row["predicted"]) for row in first]
+    because = model.explain([row["text"] for row in first], columns)
+    return [{**row, "because": because[i] if i < len(first) else []} for i, row in enumerate(wrong)]
 
 
 def disagreements(reports: Sequence[Report], names: Sequence[str]) -> list[dict[str, Any]]:

@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import models
-from train import data, registry, splits, store, tracking
+from train import data, registry, splits, store, suite, tracking
 from train.config import RunConfig, require_same_rows
+from train.evaluation import deepen, explained
 from train.metrics import Comparison
 from train.progress import OnRunStep
 from train.report import Report, compare, evaluate
 from train.splits import Split
+
+SLICED_BY = ("register", "source")
+"""Columns by which a run's figures are sliced, where the data has them."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +47,16 @@ class Result:
 def fit_run(config: RunConfig, split: Split, names: tuple[str, ...], on_step: OnRunStep) -> Outcome:
     """Train, judge and record one config: the life of one MLflow run.
 
+    names: of the files or the hub dataset that the rows came from
+
     Raises ModelError when training cannot go on; the run then ends FAILED.
     """
+    capabilities = suite.read(config.evaluation.suite, split.labels)
     with tracking.child_run(config, split, names) as record:
+        history: list[tuple[int, Mapping[str, float]]] = []
 
         def both(step: int, steps: int, figures: Mapping[str, float]) -> None:
+            history.append((step, figures))
             record.steps(step, steps, figures)
             on_step(config.name, step, steps, figures)
 
@@ -57,7 +66,10 @@ def fit_run(config: RunConfig, split: Split, names: tuple[str, ...], on_step: On
         fitted = time.perf_counter()
         report = evaluate(model, split.test, config.evaluation)
         rate = len(split.test) / (time.perf_counter() - fitted)
-        record.report(report)
+        sliced = [column for column in SLICED_BY if column in split.test.columns]
+        judged = deepen(report, sliced, None, config.evaluation)
+        behaviour = suite.run(model, capabilities) if capabilities else None
+        record.judgement(config, split, judged, behaviour, explained(model, report), history)
         record.figures({"fit/seconds": fitted - started, "predict/sentences_per_second": rate})
         macro_f1 = report.metrics["macro_f1"]
         version = record.model(
@@ -84,6 +96,7 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
     split = splits.split(main, valid, test, first.split)
     logger.info("read %s sentences from %d files", f"{len(main.rows):,}", len(main.names))
     logger.info("split: %s", split.report.sentence())
+    suite.read(first.evaluation.suite, split.labels)
     for config in configs:  # finds a missing encoder before a run is opened or another trained
         models.build(config.model, split.labels, config.seed)
     with tracking.parent_run(list(configs), split):

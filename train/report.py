@@ -1,9 +1,9 @@
-"""A model's answers to labelled rows become a Report: figures, intervals, pictures, errors."""
+"""A model's answers to labelled rows become a Report: figures, intervals, errors."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +11,6 @@ from models.base import Classifier, Probabilities, Rows
 from train import metrics
 from train.config import EvaluationSettings
 from train.metrics import Comparison, Estimate, Tally
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SIDE_INCHES = 4.6
-"""Width and height of a figure: two fit side by side in the MLflow UI."""
-INK = "#1f4e79"
 
 
 @dataclass(frozen=True)
@@ -148,51 +141,6 @@ def compare(model: Report, baseline: Report, settings: EvaluationSettings) -> Co
         settings.draws,
         settings.seed,
     )
-
-
-def confusion_figure(report: Report) -> "Figure":
-    """True labels by predicted labels: counts, shaded by the share of the true label."""
-    from matplotlib.figure import Figure
-
-    counts = np.array(report.confusion)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(SIDE_INCHES + 0.8, SIDE_INCHES), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    names = [label.replace("_", "\n") for label in report.labels]
-    axes.set_xticks(range(len(names)), names, fontsize=8, rotation=90 if len(names) > 6 else 0)
-    axes.set_yticks(range(len(names)), names, fontsize=8)
-    if len(names) <= 12:  # more cells are too small for a number
-        for i, j in np.ndindex(counts.shape):
-            colour = "white" if share[i, j] > 0.5 else "black"
-            axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour)
-    axes.set(xlabel="predicted", ylabel="true", title=f"{len(report.rows)} test sentences")
-    return figure
-
-
-def reliability_figure(report: Report) -> "Figure":
-    """Accuracy by confidence; a calibrated model lies on the diagonal."""
-    from matplotlib.figure import Figure
-
-    bins = report.reliability()
-    figure = Figure(figsize=(SIDE_INCHES, SIDE_INCHES), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
-    confidence, accuracy = ([row[key] for row in bins] for key in ("confidence", "accuracy"))
-    axes.plot(confidence, accuracy, color=INK, linewidth=1)
-    largest = max(row["sentences"] for row in bins)
-    axes.scatter(
-        confidence, accuracy, s=[20 + 180 * row["sentences"] / largest for row in bins], color=INK
-    )
-    axes.set(
-        xlabel="confidence",
-        ylabel="accuracy",
-        xlim=(0, 1.03),
-        ylim=(0, 1.03),
-        title=f"expected calibration error {report.metrics['ece'].value:.3f}",
-    )
-    axes.text(0.03, 0.95, "larger dot: more sentences", fontsize=8, color="grey")
-    return figure
 
 
 def _estimates(values: metrics.Figures, drawn: metrics.Figures) -> list[Estimate]:

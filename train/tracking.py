@@ -1,5 +1,6 @@
 """What a run leaves in MLflow: settings, figures, answers, the logged model."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,16 +20,20 @@ from mlflow.types import ColSpec, DataType, Schema
 
 import models
 from models.base import Classifier, Rows
+from train import card, figures, page, served, store
 from train import config as configs
-from train import served, store
 from train.config import RunConfig
 from train.data import digest
+from train.evaluation import Evaluation
+from train.figures import History
 from train.metrics import Comparison
 from train.registry import BUNDLE, REGISTERED_MODEL
-from train.report import Report, confusion_figure, judge, reliability_figure
+from train.report import Report, judge
 from train.splits import Split
+from train.suite import SuiteReport
 
 PREDICTIONS = "test_predictions.parquet"
+MODEL_CARD = "model_card.md"
 REQUIREMENTS = {
     "tfidf": ("scikit-learn", "skops", "numpy", "scipy", "pandas", "pydantic"),
     "transformer": (
@@ -54,16 +59,45 @@ class RunRecord:
         """Record final figures under the names they have."""
         mlflow.log_metrics(dict(figures), run_id=self.run_id)
 
-    def report(self, report: Report) -> None:
-        """Record the figures, pictures, answers and wrong sentences of the test rows."""
+    def judgement(
+        self,
+        config: RunConfig,
+        split: Split,
+        judged: Evaluation,
+        behaviour: SuiteReport | None,
+        wrong: list[dict[str, Any]],
+        history: History,
+    ) -> None:
+        """Record the figures, pictures, pages, answers and wrong sentences of the test rows.
+
+        wrong: rows of ``Report.wrong``, each with an explanation under "because"
+        """
+        report = judged.report
         self.figures({f"test/{name}": value for name, value in report.figures().items()})
-        mlflow.set_tag("mlflow.note.content", _described(report))
-        mlflow.log_dict(report.as_dict(), "report.json")
-        mlflow.log_figure(confusion_figure(report), "confusion_matrix.png")
-        mlflow.log_figure(reliability_figure(report), "reliability.png")
-        wrong = report.wrong()
+        content = judged.as_dict()
+        if behaviour is not None:
+            self.figures(_behaviour_figures(behaviour))
+            content["behaviour"] = behaviour.as_dict()
+        mlflow.set_tag("mlflow.note.content", _described(report, config, split))
+        mlflow.log_dict(content, "report.json")
+        pictures = {
+            "confusion_matrix": figures.confusion(report),
+            "label_f1": figures.label_f1(report),
+            "reliability": figures.reliability(report),
+            "risk_coverage": figures.risk_coverage(judged.curve),
+            "training_curve": figures.training_curve(history),
+        }
+        drawn = {name: figure for name, figure in pictures.items() if figure is not None}
+        for name, figure in drawn.items():
+            mlflow.log_figure(figure, f"{name}.png")
         if wrong:
-            mlflow.log_table(pd.DataFrame(wrong), "wrong_sentences.json")
+            mlflow.log_table(pd.DataFrame(map(_table_row, wrong)), "wrong_sentences.json")
+        facts = _split_facts(split)
+        html = page.render(
+            config.name, judged, behaviour, drawn, wrong, split, facts, configs.dump(config)
+        )
+        mlflow.log_text(html, "report.html")
+        mlflow.log_text(card.write(config, judged, facts), MODEL_CARD)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / PREDICTIONS
             _answers(report).to_parquet(path)
@@ -187,14 +221,29 @@ def recorded_report(
     return judge(like.labels, like.rows, probabilities, settings)
 
 
-def _described(report: Report) -> str:
+def _described(report: Report, config: RunConfig, split: Split) -> str:
     """What the run's page says first, in Markdown."""
     return (
         f"**Test macro-F1 {report.metrics['macro_f1']}** on {len(report.rows):,} sentences of "
-        f"{report.articles:,} articles; in brackets the 95 % interval, by bootstrap over articles. "
-        "`wrong_sentences.json` among the artifacts lists every wrong answer; the model is under "
-        "the experiment's models and in the registry."
+        f"{report.articles:,} articles; in brackets the 95 % interval, by bootstrap over articles."
+        f"\n\nA {config.model.family} model, fitted on {len(split.train):,} sentences of "
+        f"{' '.join(config.data.files) or (config.data.hub and config.data.hub.name)}. Open "
+        "`report.html` among the artifacts for everything on one page; `wrong_sentences.json` "
+        "lists every wrong answer. The model is in the registry, see `sitrep models`."
     )
+
+
+def _behaviour_figures(behaviour: SuiteReport) -> dict[str, float]:
+    """Failure rates by capability, under names that MLflow permits."""
+    rates = {"failure_rate": behaviour.total.rate.value}
+    for part in behaviour.capabilities:
+        rates[re.sub(r"[^a-z0-9]+", "_", part.capability.lower()).strip("_")] = part.rate.value
+    return {f"behaviour/{name}": rate for name, rate in rates.items()}
+
+
+def _table_row(row: dict[str, Any]) -> dict[str, Any]:
+    because = ", ".join(f"{piece} {weight:+.2f}" for piece, weight in row["because"])
+    return {**row, "because": because}
 
 
 def _params(config: RunConfig, split: Split) -> dict[str, Any]:

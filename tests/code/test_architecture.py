@@ -27,8 +27,9 @@ HOMES = {
     "datasketch": {"train/splits.py"},
     "sentencex": {"predict/sentences.py"},
     "typer": {"train/cli.py"},
-    "matplotlib": {"train/report.py"},
-    "yaml": {"train/config.py"},
+    "matplotlib": {"train/figures.py", "train/page.py"},
+    "jinja2": {"train/page.py"},
+    "yaml": {"train/config.py", "train/card.py"},
 }
 
 

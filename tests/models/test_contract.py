@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from samples import LABELS, as_rows, labelled, no_steps
+from samples import LABELS, WORDS, as_rows, labelled, no_steps
 
 import models
 from models.base import Classifier
@@ -64,6 +64,25 @@ def test_probabilities_have_one_row_a_sentence_and_sum_to_one(fitted: Classifier
 
 def test_columns_are_the_sorted_labels_whatever_order_they_were_given_in(settings: Any) -> None:
     assert models.build(settings, LABELS[::-1], seed=1).labels == tuple(sorted(LABELS))
+
+
+def test_an_explanation_names_words_of_the_label(fitted: Classifier) -> None:
+    explanations = fitted.explain(TEST.texts, TEST.targets.tolist())
+    assert len(explanations) == len(TEST)
+    named = 0
+    for text, target, explanation in zip(TEST.texts, TEST.targets, explanations, strict=True):
+        weights = [weight for _, weight in explanation]
+        assert weights == sorted(weights, reverse=True)
+        assert all(weight > 0 for weight in weights)
+        assert all(
+            word in text.lower() for piece, _ in explanation for word in piece.lower().split()
+        )
+        named += explanation[0][0].lower().split()[0] in WORDS[LABELS[target]].split()
+    assert named > 0.7 * len(TEST)  # a third of the words are of any label
+
+
+def test_anything_can_be_explained(fitted: Classifier) -> None:
+    assert len(fitted.explain(EXTREMES, [0] * len(EXTREMES))) == len(EXTREMES)
 
 
 def test_saved_and_loaded_it_gives_the_same_answers(fitted: Classifier, tmp_path: Path) -> None:
