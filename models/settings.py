@@ -93,6 +93,8 @@ class TransformerSettings(Settings):
     """Share of the steps in which the learning rate rises from zero, to fall linearly after."""
     label_smoothing: Share = 0.05
     """Share of each target spread over all labels."""
+    vote_weight: Annotated[float, Field(ge=0.0)] = 0.0
+    """Weight of what each labeller said, where rows have votes, beside the label that counts."""
     class_weight: ClassWeight = None
     """balanced, null, or one weight per label."""
     freeze_layers: Annotated[int, Field(ge=0)] = 0

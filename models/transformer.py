@@ -38,6 +38,7 @@ from models.errors import ModelError
 from models.pretrained import locate
 from models.settings import TransformerSettings
 from models.text import prepare
+from models.votes import soft_targets
 from models.weights import weight_by_label
 
 WEIGHTS, ENCODER, TOKENIZER = "weights.safetensors", "encoder", "tokenizer"
@@ -324,9 +325,10 @@ class TransformerClassifier:
         return loss_of
 
     def _encoded(self, rows: Rows) -> list[dict[str, Any]]:
+        targets = soft_targets(rows, self.labels, self.settings.vote_weight).tolist()
         return [
-            {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": int(target)}
-            for ids, target in zip(self._token_ids(rows.texts), rows.targets, strict=True)
+            {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": target}
+            for ids, target in zip(self._token_ids(rows.texts), targets, strict=True)
         ]
 
     def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -467,7 +469,7 @@ def _first_line(error: Exception) -> str:
 
 def _epoch_figures(prediction: EvalPrediction) -> dict[str, float]:
     logits = np.asarray(prediction.predictions)
-    return {"macro_f1": _macro_f1(logits, np.asarray(prediction.label_ids))}
+    return {"macro_f1": _macro_f1(logits, np.asarray(prediction.label_ids).argmax(axis=1))}
 
 
 def _macro_f1(logits: Logits, targets: Targets) -> float:

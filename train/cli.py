@@ -358,6 +358,24 @@ def corpus(
         err.print(f"written to {output}", markup=False)
 
 
+@app.command(name="models", epilog="Example: sitrep models --json")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List the models in the registry, the newest first: figures, champion, and why it is that."""
+    from train import display, registry, store
+
+    address = store.open_store()
+    versions = registry.versions()
+    if not versions:
+        raise SitrepError(f"no model is in the registry of {address}: run `make train`")
+    if as_json:
+        for version in versions:
+            typer.echo(json.dumps(display.version_record(version), ensure_ascii=False))
+    else:
+        out.print(display.versions(versions))
+
+
 @config_app.command("show", epilog="Example: sitrep config show configs/minilm.yaml --set seed=7")
 def config_show(
     path: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file.")],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from train.evaluation import Evaluation
     from train.fit import Result
     from train.metrics import Comparison, Estimate
+    from train.registry import Version
     from train.report import Report
     from train.slices import Slice
     from train.splits import Split
@@ -109,6 +110,38 @@ def behaviour(report: "SuiteReport") -> RenderableType:
     return Group(
         table, Text(f"{total.failures:,} of {total.cases:,} tests failed: {_short(total.rate)}.")
     )
+
+
+def versions(found: Sequence["Version"]) -> RenderableType:
+    """The registry as a table, and why the champion is the champion."""
+    table = _table("Models in the registry")
+    for heading in ("model", "name", "test macro-F1", "trained", ""):
+        table.add_column(heading)
+    for version in found:
+        table.add_row(
+            f"models:/sitrep/{version.number}",
+            version.run_name,
+            version.tags.get("test/macro_f1", ""),
+            f"{version.created:%Y-%m-%d %H:%M}",
+            "champion" if version.is_champion else "",
+        )
+    reasons = [
+        Text(f"Version {v.number} is the champion: {v.tags['champion_reason']}.")
+        for v in found
+        if v.is_champion and "champion_reason" in v.tags
+    ]
+    return Group(table, Text("Figures of versions compare only on the same test rows."), *reasons)
+
+
+def version_record(version: "Version") -> dict[str, object]:
+    """A version as a line of JSON holds it."""
+    return {
+        "model": f"models:/sitrep/{version.number}",
+        "run_id": version.run_id,
+        "trained": version.created.isoformat(timespec="seconds"),
+        "champion": version.is_champion,
+        **version.tags,
+    }
 
 
 def comparison(

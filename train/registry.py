@@ -1,7 +1,10 @@
 """Which registered model is the champion, and which bundle an address means."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.exceptions import MlflowException
@@ -22,6 +25,22 @@ class Version:
     number: str
     run_id: str
     run_name: str
+    created: datetime
+    tags: Mapping[str, str]
+    """Figures of its test rows, and why it became champion if it did."""
+    is_champion: bool
+
+
+def versions() -> list[Version]:
+    """Return all versions of the registered model, the newest first."""
+    client = mlflow.MlflowClient()
+    try:
+        crowned = client.get_registered_model(REGISTERED_MODEL).aliases.get(CHAMPION)
+    except MlflowException:
+        return []
+    found = client.search_model_versions(f"name = '{REGISTERED_MODEL}'")
+    all_of_them = [_version(entity, crowned) for entity in found]
+    return sorted(all_of_them, key=lambda version: -int(version.number))
 
 
 def champion() -> Version | None:
@@ -31,7 +50,18 @@ def champion() -> Version | None:
         found = client.get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
     except MlflowException:
         return None
-    return Version(found.version, found.run_id, found.tags.get("run_name", found.run_id))
+    return _version(found, str(found.version))
+
+
+def _version(entity: Any, champion_number: object) -> Version:
+    return Version(
+        number=str(entity.version),
+        run_id=entity.run_id,
+        run_name=entity.tags.get("run_name", entity.run_id),
+        created=datetime.fromtimestamp(entity.creation_timestamp / 1000).astimezone(),
+        tags=entity.tags,
+        is_champion=str(entity.version) == str(champion_number),
+    )
 
 
 def make_champion(number: str, reason: str) -> None:

@@ -1,5 +1,6 @@
 """What the transformer does beyond the contract of every family."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -183,6 +184,13 @@ def test_a_heavy_class_weight_draws_answers_to_its_label(tiny_encoder: Path) -> 
     heavy = {label: 1000.0 if label == "advisory" else 0.001 for label in LABELS}
     model = tiny(tiny_encoder, class_weight=heavy, epochs=4, learning_rate=1e-3)
     guess = model.fit(TRAIN, VALID, no_steps).predict_proba(VALID.texts).argmax(axis=1)
+    assert (guess == LABELS.index("advisory")).all()
+
+
+def test_votes_draw_answers_to_what_labellers_said(tiny_encoder: Path) -> None:
+    voted = replace(TRAIN, columns={"votes": ('["advisory", "advisory"]',) * len(TRAIN)})
+    model = tiny(tiny_encoder, vote_weight=50.0, epochs=4, head_learning_rate=1e-2)
+    guess = model.fit(voted, VALID, no_steps).predict_proba(VALID.texts).argmax(axis=1)
     assert (guess == LABELS.index("advisory")).all()
 
 
