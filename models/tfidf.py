@@ -89,6 +89,8 @@ class TfidfClassifier:
         The weight of an n-gram is its TF-IDF times the coefficient of the label, less the mean
         coefficient of all labels: what it adds to the label's logit over an average one.
         """
+        if not texts:  # which scikit-learn's transformers refuse
+            return []
         linear, names = self._pipeline["linear"], self._pipeline["tfidf"].get_feature_names_out()
         coefficients = linear.coef_
         if len(coefficients) == 1:  # of two labels, scikit-learn keeps the second only

@@ -81,6 +81,9 @@ def train(
     promote: Annotated[
         bool, typer.Option(help="Make the best of these the champion, whatever it is.")
     ] = False,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Runs of each CONFIG, at its seed and those that follow.")
+    ] = 1,
 ) -> None:
     """Train a model from each CONFIG on the same split, compare them and log them to MLflow.
 
@@ -91,7 +94,7 @@ def train(
 
     loaded = [config.load(path, overrides or ()) for path in configs]
     with progress.training(err) as on_step:
-        result = fit.fit_all(loaded, promote, on_step)
+        result = fit.fit_all(loaded, promote, on_step, seeds)
     out.print(display.split_summary(result.split))
     out.print(display.training(result, _command()))
 

@@ -220,17 +220,13 @@ def mean_over(
 
     The interval is of the mean, by bootstrap over the articles that all models share.
     """
-    values, drawn = [], []
+    tallies = []
     for report in reports:
-        chosen = range(len(report.rows)) if rows is None else rows
+        chosen = list(range(len(report.rows)) if rows is None else rows)
         part = report.rows.take(chosen)
-        tallies = metrics.tally(
-            part.targets, report.probabilities[list(chosen)], part.article_ids, settings.bins
-        )
-        values.append(float(metric(tallies.total())))
-        drawn.append(metric(metrics.bootstrap(tallies, settings.draws, settings.seed)))
-    lo, hi = np.percentile(np.mean(drawn, axis=0), metrics.LEVEL)
-    return Estimate(float(np.mean(values)), float(lo), float(hi))
+        probabilities = report.probabilities[chosen]
+        tallies.append(metrics.tally(part.targets, probabilities, part.article_ids, settings.bins))
+    return metrics.mean_estimate(metric, tallies, settings.draws, settings.seed)
 
 
 def _two_samples(written: Rows, real: Rows, seed: int) -> Rows:

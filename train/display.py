@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from train.data import Labelled, label_counts
+from train.metrics import verdict
 
 if TYPE_CHECKING:
     from predict.label import Prediction
@@ -36,10 +37,9 @@ def training(result: "Result", command: str) -> RenderableType:
 
     command: how the user calls sitrep, for the lines that say what to type next
     """
-    baseline = result.outcomes[0]
     verdicts = [
-        Text(_verdict(outcome.config.name, baseline.config.name, comparison))
-        for outcome, comparison in zip(result.outcomes[1:], result.comparisons, strict=True)
+        Text(_verdict(pair.outcome.config.name, pair.baseline.config.name, pair.comparison))
+        for pair in result.pairs
     ]
     runs = [
         Text(f"  {o.config.name}: run {o.run_id}, model models:/sitrep/{o.version}")
@@ -47,7 +47,7 @@ def training(result: "Result", command: str) -> RenderableType:
     ]
     return Group(
         _models(result),
-        *verdicts,
+        *([_over_seeds(result)] if result.over_seeds else verdicts),
         Text(
             "Test and training sentences are of one corpus. Expect less on text from elsewhere, "
             "and measure it with labelled sentences of your own (evaluate)."
@@ -239,13 +239,33 @@ def _models(result: "Result") -> Table:
     return table
 
 
-def _verdict(name: str, other: str, comparison: "Comparison") -> str:
-    d = comparison.difference
-    words = {
+def _over_seeds(result: "Result") -> RenderableType:
+    table = _table("Over the seeds")
+    for heading in ("config", "macro-F1, mean", "deviation", "difference"):
+        table.add_column(heading)
+    lines = []
+    first = result.over_seeds[0].name
+    for found in result.over_seeds:
+        d = found.difference
+        shown = "" if d is None else f"{d.value:+.3f} ({d.lo:+.3f} to {d.hi:+.3f})"
+        table.add_row(found.name, _short(found.macro_f1), f"{found.deviation:.3f}", shown)
+        if d is not None and found.p_value is not None:
+            words = _verdict_words(found.name, first, verdict(d, found.p_value))
+            lines.append(Text(f"{words} in the mean, paired test p = {found.p_value:.4f}."))
+    return Group(table, *lines)
+
+
+def _verdict_words(name: str, other: str, word: str) -> str:
+    return {
         "better": f"{name} is better than {other}",
         "worse": f"{name} is worse than {other}",
         "no different": f"No difference is shown between {name} and {other}",
-    }[comparison.verdict]
+    }[word]
+
+
+def _verdict(name: str, other: str, comparison: "Comparison") -> str:
+    d = comparison.difference
+    words = _verdict_words(name, other, comparison.verdict)
     return (
         f"{words}: {d.value:+.3f} macro-F1, 95 % interval {d.lo:+.3f} to {d.hi:+.3f}, paired "
         f"test p = {comparison.p_value:.4f}. {name} alone is right on {comparison.only_model} "

@@ -1,15 +1,16 @@
 """The whole story of a run, and of several runs that are compared."""
 
 import logging
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import models
-from train import data, registry, splits, store, suite, tracking
+from train import data, metrics, registry, splits, store, suite, tracking
 from train.config import RunConfig, require_same_rows
 from train.evaluation import deepen, explained
-from train.metrics import Comparison
+from train.metrics import Comparison, Estimate
 from train.progress import OnRunStep
 from train.report import Report, compare, evaluate
 from train.splits import Split
@@ -33,13 +34,38 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A run against the baseline's run of the same seed."""
+
+    outcome: Outcome
+    baseline: Outcome
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """One config over several seeds."""
+
+    name: str
+    macro_f1: Estimate
+    """Mean over the seeds; the interval is of that mean, by bootstrap over articles."""
+    deviation: float
+    """Standard deviation between the seeds."""
+    difference: Estimate | None
+    """From the first config in mean macro-F1; None for that config itself."""
+    p_value: float | None
+
+
+@dataclass(frozen=True)
 class Result:
     """What one command came to."""
 
     split: Split
     outcomes: tuple[Outcome, ...]
-    comparisons: tuple[Comparison, ...]
-    """Of every outcome but the first with the first."""
+    pairs: tuple[Pair, ...]
+    """Of every outcome but those of the first config."""
+    over_seeds: tuple[OverSeeds, ...]
+    """By config; empty for a single seed."""
     champion: str
     """What became of the alias, in a sentence."""
 
@@ -82,10 +108,13 @@ def fit_run(config: RunConfig, split: Split, names: tuple[str, ...], on_step: On
     return Outcome(config, record.run_id, version, report, fitted - started, rate)
 
 
-def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> Result:
+def fit_all(
+    configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep, seeds: int = 1
+) -> Result:
     """Train every config on one split under one parent run, compare them, settle the champion.
 
     promote: make the best of these the champion whatever the comparison says
+    seeds:   runs of each config, at its own seed and those that follow
 
     Raises ConfigError when the configs do not judge on the same rows, DataError for bad rows.
     """
@@ -99,28 +128,64 @@ def fit_all(configs: Sequence[RunConfig], promote: bool, on_step: OnRunStep) -> 
     suite.read(first.evaluation.suite, split.labels)
     for config in configs:  # finds a missing encoder before a run is opened or another trained
         models.build(config.model, split.labels, config.seed)
-    with tracking.parent_run(list(configs), split):
-        outcomes = tuple(fit_run(config, split, main.names, on_step) for config in configs)
-        baseline, *others = outcomes
-        comparisons = tuple(
-            compare(other.report, baseline.report, first.evaluation) for other in others
-        )
-        for other, comparison in zip(others, comparisons, strict=True):
-            tracking.record_comparison(other.run_id, baseline.config.name, comparison)
-        champion = _settle_champion(outcomes, comparisons, promote)
-    return Result(split, outcomes, comparisons, champion)
+    with tracking.parent_run(list(configs), split) as record:
+        families = [
+            [fit_run(seeded, split, main.names, on_step) for seeded in _seeded(config, seeds)]
+            for config in configs
+        ]
+        pairs = [
+            Pair(other, baseline, compare(other.report, baseline.report, first.evaluation))
+            for family in families[1:]
+            for other, baseline in zip(family, families[0], strict=True)
+        ]
+        for pair in pairs:
+            tracking.record_comparison(
+                pair.outcome.run_id, pair.baseline.config.name, pair.comparison
+            )
+        over_seeds = _over_seeds(configs, families) if seeds > 1 else []
+        for summary in over_seeds:
+            record.over_seeds(summary.name, summary.macro_f1, summary.deviation, summary.difference)
+        champion = _settle_champion(families[0][0], pairs, promote)
+    outcomes = tuple(outcome for family in families for outcome in family)
+    return Result(split, outcomes, tuple(pairs), tuple(over_seeds), champion)
 
 
-def _settle_champion(
-    outcomes: Sequence[Outcome], comparisons: Sequence[Comparison], promote: bool
-) -> str:
+def _seeded(config: RunConfig, seeds: int) -> list[RunConfig]:
+    """``config`` once for each seed; with several, the seed is part of the run's name."""
+    if seeds == 1:
+        return [config]
+    return [
+        config.model_copy(update={"seed": seed, "name": f"{config.name}-seed{seed}"})
+        for seed in range(config.seed, config.seed + seeds)
+    ]
+
+
+def _over_seeds(
+    configs: Sequence[RunConfig], families: Sequence[Sequence[Outcome]]
+) -> list[OverSeeds]:
+    settings = configs[0].evaluation
+    tallies = [[outcome.report.tallies for outcome in family] for family in families]
+    found = []
+    for config, family, own in zip(configs, families, tallies, strict=True):
+        mean = metrics.mean_estimate(metrics.macro_f1, own, settings.draws, settings.seed)
+        deviation = statistics.stdev(map(_macro_f1, family))
+        difference, p_value = None, None
+        if config is not configs[0]:
+            difference, p_value = metrics.compare_means(
+                own, tallies[0], settings.draws, settings.seed
+            )
+        found.append(OverSeeds(config.name, mean, deviation, difference, p_value))
+    return found
+
+
+def _settle_champion(baseline: Outcome, pairs: Sequence[Pair], promote: bool) -> str:
     """Move the alias only to a model that a paired test on the same test rows found better."""
-    best = outcomes[0]
-    for outcome, comparison in zip(outcomes[1:], comparisons, strict=True):
-        if comparison.verdict != "better":
+    best = baseline
+    for pair in pairs:
+        if pair.comparison.verdict != "better":
             continue
-        if best is outcomes[0] or _macro_f1(outcome) > _macro_f1(best):
-            best = outcome
+        if best is baseline or _macro_f1(pair.outcome) > _macro_f1(best):
+            best = pair.outcome
     present = registry.champion()
     if promote:
         return _crown(best, "promoted by hand")

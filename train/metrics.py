@@ -87,12 +87,17 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """better, worse or no different: interval and paired test must agree."""
-        if self.p_value < 0.05 and self.difference.lo > 0:
-            return "better"
-        if self.p_value < 0.05 and self.difference.hi < 0:
-            return "worse"
-        return "no different"
+        """better, worse or no different."""
+        return verdict(self.difference, self.p_value)
+
+
+def verdict(difference: Estimate, p_value: float) -> str:
+    """Return better, worse or no different: interval and paired test must agree."""
+    if p_value < 0.05 and difference.lo > 0:
+        return "better"
+    if p_value < 0.05 and difference.hi < 0:
+        return "worse"
+    return "no different"
 
 
 def accuracy(tally: Tally) -> Figures:
@@ -225,6 +230,19 @@ def estimate(metric: Callable[[Tally], Figures], tallies: Tally, drawn: Tally) -
     return Estimate(float(metric(tallies.total())), float(lo), float(hi))
 
 
+def mean_estimate(
+    metric: Callable[[Tally], Figures], models: Sequence[Tally], draws: int, seed: int
+) -> Estimate:
+    """Return the mean of ``metric`` over models, with the 95 % interval of that mean.
+
+    models: tallies of the same articles, which are drawn together for all of them
+    """
+    values = [float(metric(tallies.total())) for tallies in models]
+    drawn = [metric(bootstrap(tallies, draws, seed)) for tallies in models]
+    lo, hi = np.percentile(np.mean(drawn, axis=0), LEVEL)
+    return Estimate(float(np.mean(values)), float(lo), float(hi))
+
+
 def compare(
     model: Tally,
     baseline: Tally,
@@ -239,26 +257,46 @@ def compare(
     Sources: Yeh 2000, "More accurate tests for the statistical significance of result
     differences" (swaps); McNemar 1947 (exact form: a binomial test on the discordant pairs).
     """
-    observed = float(macro_f1(model.total()) - macro_f1(baseline.total()))
-    # One seed draws the same articles for both, so the differences are paired.
-    drawn, drawn_baseline = bootstrap(model, draws, seed), bootstrap(baseline, draws, seed)
-    lo, hi = np.percentile(macro_f1(drawn) - macro_f1(drawn_baseline), LEVEL)
+    difference, p_value = compare_means([model], [baseline], draws, seed)
     by_label = f1(model.total()) - f1(baseline.total())
-    bounds = np.percentile(f1(drawn) - f1(drawn_baseline), LEVEL, axis=0)
-    swapped = _swapped_differences(model, baseline, draws, seed)
-    # One is added to both, for the data as observed is one of the possible swaps.
-    p_value = (1 + int((np.abs(swapped) >= abs(observed) - 1e-12).sum())) / (1 + draws)
+    drawn = f1(bootstrap(model, draws, seed)) - f1(bootstrap(baseline, draws, seed))
+    bounds = np.percentile(drawn, LEVEL, axis=0)
     only_model, only_baseline = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     discordant = only_model + only_baseline
     mcnemar = binomtest(only_model, discordant).pvalue if discordant else 1.0
     return Comparison(
-        Estimate(observed, float(lo), float(hi)),
+        difference,
         p_value,
         float(mcnemar),
         only_model,
         only_baseline,
         tuple(Estimate(*map(float, row)) for row in zip(by_label, *bounds, strict=True)),
     )
+
+
+def compare_means(
+    models: Sequence[Tally], baselines: Sequence[Tally], draws: int, seed: int
+) -> tuple[Estimate, float]:
+    """Return the mean difference in macro-F1 of pairs of models, and its p-value under swaps.
+
+    models, baselines: tallies of the same articles, in pairs: for example one pair a seed
+
+    One seed draws and swaps the same articles for all of them, so everything is paired.
+    """
+    pairs = list(zip(models, baselines, strict=True))
+    observed = np.mean([macro_f1(m.total()) - macro_f1(b.total()) for m, b in pairs])
+    drawn = np.mean(
+        [
+            macro_f1(bootstrap(m, draws, seed)) - macro_f1(bootstrap(b, draws, seed))
+            for m, b in pairs
+        ],
+        axis=0,
+    )
+    lo, hi = np.percentile(drawn, LEVEL)
+    swapped = np.mean([_swapped_differences(m, b, draws, seed) for m, b in pairs], axis=0)
+    # One is added to both, for the data as observed is one of the possible swaps.
+    p_value = (1 + int((np.abs(swapped) >= abs(observed) - 1e-12).sum())) / (1 + draws)
+    return Estimate(float(observed), float(lo), float(hi)), p_value
 
 
 def _swapped_differences(model: Tally, baseline: Tally, draws: int, seed: int) -> Figures:

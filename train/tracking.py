@@ -26,7 +26,7 @@ from train.config import RunConfig
 from train.data import digest
 from train.evaluation import Evaluation
 from train.figures import History
-from train.metrics import Comparison
+from train.metrics import Comparison, Estimate
 from train.registry import BUNDLE, REGISTERED_MODEL
 from train.report import Report, judge
 from train.splits import Split
@@ -104,6 +104,17 @@ class RunRecord:
             path = Path(folder) / PREDICTIONS
             _answers(report).to_parquet(path)
             mlflow.log_artifact(str(path))
+
+    def over_seeds(
+        self, name: str, macro_f1: Estimate, deviation: float, difference: Estimate | None
+    ) -> None:
+        """Record what the config ``name`` came to over several seeds."""
+        found = {"macro_f1": macro_f1.value, "macro_f1_lo": macro_f1.lo, "macro_f1_hi": macro_f1.hi}
+        found["macro_f1_deviation"] = deviation
+        if difference is not None:
+            found["difference"] = difference.value
+            found |= {"difference_lo": difference.lo, "difference_hi": difference.hi}
+        self.figures({f"{name}/{key}": value for key, value in found.items()})
 
     def model(self, classifier: Classifier, family: str, example: str, tags: dict[str, Any]) -> str:
         """Log ``classifier`` and register it; return its version in the registry.

@@ -83,6 +83,7 @@ def test_an_explanation_names_words_of_the_label(fitted: Classifier) -> None:
 
 def test_anything_can_be_explained(fitted: Classifier) -> None:
     assert len(fitted.explain(EXTREMES, [0] * len(EXTREMES))) == len(EXTREMES)
+    assert fitted.explain([], []) == []
 
 
 def test_saved_and_loaded_it_gives_the_same_answers(fitted: Classifier, tmp_path: Path) -> None:
