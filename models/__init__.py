@@ -63,4 +63,4 @@ def _with_ngrams(
 
     alone = settings.model_copy(update={"ngrams": None})
     members = {NGRAMS: build(ngrams, labels, seed), ENCODER: build(alone, labels, seed)}
-    return Blend(settings, members, labels, seed)
+    return Blend(settings, members, labels, seed, choosing=settings.judges_epochs)

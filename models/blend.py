@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from sklearn.metrics import f1_score
 
 from models import bundle
 from models.base import Classifier, Explanation, OnStep, Probabilities, Rows, Targets, silent
@@ -35,12 +36,17 @@ class Blend:
         members: Mapping[str, Classifier],
         labels: Sequence[str],
         seed: int,
+        choosing: bool = False,
     ) -> None:
-        """Hold ``members`` by the names that their folders get; the last one reports its steps."""
+        """Hold ``members`` by the names that their folders get; the last one reports its steps.
+
+        choosing: whether members need valid rows to fit, for example to choose an epoch
+        """
         self.settings = settings
         self.members = dict(members)
         self.labels = tuple(sorted(labels))
         self.seed = seed
+        self.choosing = choosing
         self.temperature = 1.0  # the weights scale the logits already
         self.weights = np.full(len(members), 1 / len(members))
 
@@ -63,15 +69,31 @@ class Blend:
     def fit(self, train: Rows, valid: Rows, on_step: OnStep) -> Self:
         """Fit every member on ``train``, and their weights on ``valid``.
 
-        What ``on_step`` is told meanwhile are figures of the last member alone.
+        While it lasts, ``on_step`` is told of the last member alone, at the end of the whole.
 
         Raises ModelError when a member cannot be fitted.
         """
+        # Members that choose nothing would label the valid rows only to be calibrated, which the
+        # weights do for all of them.
+        seen = valid if self.choosing else valid.take([])
+        reached = (1, 1)
+
+        def told(step: int, steps: int, figures: Mapping[str, float]) -> None:
+            nonlocal reached
+            reached = (step, steps)
+            on_step(step, steps, figures)
+
         *quiet, last = self.members.values()
         for member in quiet:
-            member.fit(train, valid, silent)
-        last.fit(train, valid, on_step)
-        self.weights = _fit_weights(self._log_probabilities(valid.texts), valid.targets)
+            member.fit(train, seen, silent)
+        last.fit(train, seen, told)
+        logs = self._log_probabilities(valid.texts)
+        self.weights = _fit_weights(logs, valid.targets)
+        if len(valid):
+            guess = np.tensordot(self.weights, logs, axes=1).argmax(axis=1)
+            columns = range(len(self.labels))
+            score = f1_score(valid.targets, guess, labels=columns, average="macro", zero_division=0)
+            on_step(*reached, {"valid/macro_f1": float(score)})
         return self
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:

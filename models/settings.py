@@ -111,5 +111,10 @@ class TransformerSettings(Settings):
     """A TF-IDF model fitted beside the encoder, whose log probabilities are added to the
     encoder's with weights learnt on the valid rows; null for the encoder alone."""
 
+    @property
+    def judges_epochs(self) -> bool:
+        """Whether single epochs matter: an average is only worth judging when it is complete."""
+        return self.average == 0.0 or self.patience is not None
+
 
 ModelSettings = Annotated[TfidfSettings | TransformerSettings, Field(discriminator="family")]

@@ -153,15 +153,10 @@ class TransformerClassifier:
         self._model.eval()
         logits = self._logits(valid.texts)
         self.temperature = fit_temperature(logits, valid.targets)
-        if not self._judges_epochs and len(valid):
+        if not self.settings.judges_epochs and len(valid):
             steps = trainer.state.max_steps
             on_step(steps, steps, {"valid/macro_f1": _macro_f1(logits, valid.targets)})
         return self
-
-    @property
-    def _judges_epochs(self) -> bool:
-        """Whether single epochs matter: an average is only worth judging when it is complete."""
-        return self.settings.average == 0.0 or self.settings.patience is not None
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return (len(texts), labels) calibrated probabilities, in the order of ``texts``."""
@@ -254,7 +249,7 @@ class TransformerClassifier:
         return trainer
 
     def _arguments(self, checkpoints: Path) -> TrainingArguments:
-        each_epoch = "epoch" if self._judges_epochs else "no"
+        each_epoch = "epoch" if self.settings.judges_epochs else "no"
         return TrainingArguments(
             output_dir=str(checkpoints),
             num_train_epochs=self.settings.epochs,
@@ -270,7 +265,7 @@ class TransformerClassifier:
             save_strategy=each_epoch,
             save_total_limit=1,
             save_only_model=True,
-            load_best_model_at_end=self._judges_epochs,
+            load_best_model_at_end=self.settings.judges_epochs,
             metric_for_best_model="macro_f1",
             greater_is_better=True,
             logging_steps=LOGGING_STEPS,

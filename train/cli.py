@@ -379,6 +379,21 @@ def list_models(
         out.print(display.versions(versions))
 
 
+@app.command(epilog="Example: MLFLOW_TRACKING_URI=http://127.0.0.1:5000 sitrep sync")
+def sync() -> None:
+    """Send runs of this folder to the server in MLFLOW_TRACKING_URI, each once.
+
+    Training writes to this folder first and sends at its end. When the server was not there, this
+    sends later: figures, artifacts, models.
+    """
+    from train import store
+    from train import sync as syncing
+
+    server = store.require_server()
+    count = syncing.send(server)
+    err.print(f"sent {count} runs to {server}", markup=False)
+
+
 @config_app.command("show", epilog="Example: sitrep config show configs/minilm.yaml --set seed=7")
 def config_show(
     path: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file.")],

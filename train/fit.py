@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import models
-from train import data, metrics, registry, splits, store, suite, tracking
+from models.errors import SitrepError
+from train import data, metrics, splits, store, suite, sync, tracking
 from train.config import RunConfig, require_same_rows
 from train.evaluation import deepen, explained
 from train.metrics import Comparison, Estimate
@@ -100,7 +101,6 @@ def fit_run(config: RunConfig, split: Split, names: tuple[str, ...], on_step: On
         macro_f1 = report.metrics["macro_f1"]
         version = record.model(
             model,
-            config.model.family,
             example=split.test.texts[0],
             tags={"run_name": config.name, "test/macro_f1": f"{macro_f1}"},
         )
@@ -120,7 +120,7 @@ def fit_all(
     """
     first = configs[0]
     require_same_rows(configs)
-    store.open_store()
+    server = store.open_for_training()
     main, valid, test = data.read(first.data)
     split = splits.split(main, valid, test, first.split)
     logger.info("read %s sentences from %d files", f"{len(main.rows):,}", len(main.names))
@@ -146,8 +146,22 @@ def fit_all(
         for summary in over_seeds:
             record.over_seeds(summary.name, summary.macro_f1, summary.deviation, summary.difference)
         champion = _settle_champion(families[0][0], pairs, promote)
+    if server is not None:
+        _send(server)
     outcomes = tuple(outcome for family in families for outcome in family)
     return Result(split, outcomes, tuple(pairs), tuple(over_seeds), champion)
+
+
+def _send(server: str) -> None:
+    """Send what was recorded to ``server``; when that fails, say how to do it later."""
+    try:
+        store.require_answer(server)
+        logger.info("sent %d runs to %s", sync.send(server), server)
+    except SitrepError as error:
+        logger.warning(
+            "everything is kept in this folder, nothing is lost; send it with `sitrep sync` (%s)",
+            error,
+        )
 
 
 def _seeded(config: RunConfig, seeds: int) -> list[RunConfig]:
@@ -186,29 +200,9 @@ def _settle_champion(baseline: Outcome, pairs: Sequence[Pair], promote: bool) ->
             continue
         if best is baseline or _macro_f1(pair.outcome) > _macro_f1(best):
             best = pair.outcome
-    present = registry.champion()
     if promote:
-        return _crown(best, "promoted by hand")
-    if present is None:
-        return _crown(best, "the first champion")
-    rival = tracking.recorded_report(present.run_id, best.report, best.config.evaluation)
-    if rival is None:
-        return (
-            f"the champion stays version {present.number} ({present.run_name}): it was judged on "
-            f"other test rows; to change it, add --promote"
-        )
-    comparison = compare(best.report, rival, best.config.evaluation)
-    if comparison.verdict == "better":
-        return _crown(best, f"better than version {present.number}: {comparison.difference}")
-    return (
-        f"the champion stays version {present.number} ({present.run_name}): "
-        f"{best.config.name} is not shown to be better, difference {comparison.difference}"
-    )
-
-
-def _crown(outcome: Outcome, reason: str) -> str:
-    registry.make_champion(outcome.version, reason)
-    return f"the champion is now version {outcome.version} ({outcome.config.name}): {reason}"
+        return tracking.crown(best.version, best.config.name, "promoted by hand")
+    return tracking.challenge(best.version, best.config.name, best.report, best.config.evaluation)
 
 
 def _macro_f1(outcome: Outcome) -> float:

@@ -64,6 +64,13 @@ def _version(entity: Any, champion_number: object) -> Version:
     )
 
 
+def versions_of(client: mlflow.MlflowClient, run_id: str) -> list[Any]:
+    """Return MLflow's own record of each version that ``run_id`` made, in ``client``'s registry."""
+    return list(
+        client.search_model_versions(f"name = '{REGISTERED_MODEL}' and run_id = '{run_id}'")
+    )
+
+
 def make_champion(number: str, reason: str) -> None:
     """Move the alias to version ``number`` and write the reason on it."""
     client = mlflow.MlflowClient()

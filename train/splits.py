@@ -5,7 +5,7 @@ import logging
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,10 +79,10 @@ def split(
     Raises DataError when a split would lack a label or when given sets share articles or texts.
     """
     shares = {"valid": 0.0 if valid else settings.valid, "test": 0.0 if test else settings.test}
-    clusters = near_duplicate_clusters(main.rows.texts, settings.near_duplicate)
-    groups = _groups(main.rows, clusters)
-    placed = _assign(main.rows, groups, len(main.labels), shares, settings.seed)
     given = {name: part.rows for name, part in (("valid", valid), ("test", test)) if part}
+    cluster_of = _clusters_by_id([main.rows, *given.values()], settings.near_duplicate)
+    groups = _groups(main.rows, cluster_of)
+    placed = _assign(main.rows, groups, len(main.labels), shares, settings.seed)
     parts = _parts(main.rows, placed, given)
     _require_rows(parts)
     rare = _missing_somewhere(parts, len(main.labels))
@@ -102,7 +102,7 @@ def split(
         _require_rows(parts)
         rare = [i for i in rare if not (parts["train"].targets == i).any()]
     _require_every_label(parts, main.labels, rare)
-    report = _leak_report(parts, settings.near_duplicate, main.has_articles)
+    report = _leak_report(parts, cluster_of, main.has_articles)
     return Split(main.labels, parts["train"], parts["valid"], parts["test"], report)
 
 
@@ -161,13 +161,21 @@ class _Union:
         self._parent[high] = low
 
 
-def _groups(rows: Rows, clusters: Sequence[int]) -> list[list[int]]:
+def _clusters_by_id(parts: Sequence[Rows], threshold: float) -> dict[str, int]:
+    """The cluster of near-duplicates of every row, among all rows of ``parts``."""
+    texts = [text for rows in parts for text in rows.texts]
+    ids = [i for rows in parts for i in rows.ids]
+    return dict(zip(ids, near_duplicate_clusters(texts, threshold), strict=True))
+
+
+def _groups(rows: Rows, cluster_of: Mapping[str, int]) -> list[list[int]]:
     """Rows that must stay together, because an article or a cluster joins them."""
     union = _Union(len(rows))
     first_of_article: dict[str, int] = {}
-    for i, article in enumerate(rows.article_ids):
+    first_of_cluster: dict[int, int] = {}
+    for i, (article, row_id) in enumerate(zip(rows.article_ids, rows.ids, strict=True)):
         union.join(i, first_of_article.setdefault(article, i))
-        union.join(i, clusters[i])
+        union.join(i, first_of_cluster.setdefault(cluster_of[row_id], i))
     groups = defaultdict(list)
     for i in range(len(rows)):
         groups[union.root(i)].append(i)
@@ -256,16 +264,17 @@ def _require_every_label(
         )
 
 
-def _leak_report(parts: dict[str, Rows], threshold: float, has_articles: bool) -> LeakReport:
-    """Check the split from scratch, from the rows that came out of it.
+def _leak_report(
+    parts: dict[str, Rows], cluster_of: Mapping[str, int], has_articles: bool
+) -> LeakReport:
+    """Check the rows that came out of the split, wherever they came from.
 
     Raises DataError when an article or a cluster stands in two splits.
     """
     where = [name for name, rows in parts.items() for _ in range(len(rows))]
     articles = [a for rows in parts.values() for a in rows.article_ids]
     ids = [i for rows in parts.values() for i in rows.ids]
-    texts = [t for rows in parts.values() for t in rows.texts]
-    clusters = near_duplicate_clusters(texts, threshold)
+    clusters = [cluster_of[i] for i in ids]
     article_leaks = _in_two_splits(articles, where) if has_articles else []
     cluster_leaks = _in_two_splits(clusters, where)
     for what, leaks in (("article", article_leaks), ("near-duplicate text", cluster_leaks)):

@@ -20,6 +20,7 @@ from mlflow.types import ColSpec, DataType, Schema
 
 import models
 from models.base import Classifier, Rows
+from models.bundle import verify
 from train import card, figures, page, served, store
 from train import config as configs
 from train.config import RunConfig
@@ -27,8 +28,8 @@ from train.data import digest
 from train.evaluation import Evaluation
 from train.figures import History
 from train.metrics import Comparison, Estimate
-from train.registry import BUNDLE, REGISTERED_MODEL
-from train.report import Report, judge
+from train.registry import BUNDLE, REGISTERED_MODEL, champion, make_champion
+from train.report import Report, compare, judge
 from train.splits import Split
 from train.suite import SuiteReport
 
@@ -116,7 +117,7 @@ class RunRecord:
             found |= {"difference_lo": difference.lo, "difference_hi": difference.hi}
         self.figures({f"{name}/{key}": value for key, value in found.items()})
 
-    def model(self, classifier: Classifier, family: str, example: str, tags: dict[str, Any]) -> str:
+    def model(self, classifier: Classifier, example: str, tags: dict[str, Any]) -> str:
         """Log ``classifier`` and register it; return its version in the registry.
 
         example: a sentence that shows what goes in
@@ -127,21 +128,30 @@ class RunRecord:
             classifier.save(bundle)
             size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
             self.figures({"model/megabytes": size / 1e6})
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=served.__file__,
-                artifacts={BUNDLE: str(bundle)},
-                code_paths=[str(Path(models.__file__).parent)],
-                signature=_signature(classifier.labels),
-                input_example=pd.DataFrame({"text": [example]}),
-                pip_requirements=_pinned(REQUIREMENTS[family]),
-                registered_model_name=REGISTERED_MODEL,
-            )
-        number = str(info.registered_model_version)
+            number = log_bundle(bundle, example)
         client = mlflow.MlflowClient()
         for key, value in tags.items():
             client.set_model_version_tag(REGISTERED_MODEL, number, key, value)
         return number
+
+
+def log_bundle(bundle: Path, example: str) -> str:
+    """Log the model in ``bundle`` to the active run and register it; return its version.
+
+    example: a sentence that shows what goes in
+    """
+    manifest = verify(bundle)
+    info = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=served.__file__,
+        artifacts={BUNDLE: str(bundle)},
+        code_paths=[str(Path(models.__file__).parent)],
+        signature=_signature(manifest.labels),
+        input_example=pd.DataFrame({"text": [example]}),
+        pip_requirements=_pinned(REQUIREMENTS[manifest.settings.family]),
+        registered_model_name=REGISTERED_MODEL,
+    )
+    return str(info.registered_model_version)
 
 
 @contextmanager
@@ -218,6 +228,36 @@ def _verdict(comparison: Comparison, baseline: str) -> str:
     return f"{comparison.verdict} {word} {baseline}"
 
 
+def challenge(number: str, name: str, report: Report, settings: configs.EvaluationSettings) -> str:
+    """Make version ``number`` champion if it is shown to be better; say what came of it.
+
+    name:   of its run
+    report: on its test rows, on which the champion must have been judged too
+    """
+    present = champion()
+    if present is None:
+        return crown(number, name, "the first champion")
+    rival = recorded_report(present.run_id, report, settings)
+    if rival is None:
+        return (
+            f"the champion stays version {present.number} ({present.run_name}): it was judged on "
+            f"other test rows; to change it, add --promote"
+        )
+    comparison = compare(report, rival, settings)
+    if comparison.verdict == "better":
+        return crown(number, name, f"better than version {present.number}: {comparison.difference}")
+    return (
+        f"the champion stays version {present.number} ({present.run_name}): "
+        f"{name} is not shown to be better, difference {comparison.difference}"
+    )
+
+
+def crown(number: str, name: str, reason: str) -> str:
+    """Make version ``number`` champion and say so."""
+    make_champion(number, reason)
+    return f"the champion is now version {number} ({name}): {reason}"
+
+
 def recorded_report(
     run_id: str, like: Report, settings: configs.EvaluationSettings
 ) -> Report | None:
@@ -225,18 +265,40 @@ def recorded_report(
 
     None when that run saw other test rows, other labels, or left no answers.
     """
-    try:
-        path = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{PREDICTIONS}")
-    except (MlflowException, OSError):
+    answers = _recorded_answers(run_id)
+    if answers is None:
         return None
-    answers = pd.read_parquet(path)
-    columns = [f"p_{label}" for label in like.labels]
     expected = _answers(like)
     same_labels = list(answers.columns) == list(expected.columns)
     if not same_labels or not answers[["text", "true"]].equals(expected[["text", "true"]]):
         return None
+    columns = [f"p_{label}" for label in like.labels]
     probabilities = answers[columns].to_numpy(dtype=np.float32)
     return judge(like.labels, like.rows, probabilities, settings)
+
+
+def report_of(run_id: str, settings: configs.EvaluationSettings) -> Report | None:
+    """Return the report of a run from the answers it left, or None when it left none."""
+    answers = _recorded_answers(run_id)
+    if answers is None:
+        return None
+    labels = [c.removeprefix("p_") for c in answers.columns if c.startswith("p_")]
+    rows = Rows(
+        ids=tuple(map(str, range(len(answers)))),
+        article_ids=tuple(answers["article_id"]),
+        texts=tuple(answers["text"]),
+        targets=np.array([labels.index(label) for label in answers["true"]], dtype=np.int64),
+    )
+    columns = [f"p_{label}" for label in labels]
+    return judge(labels, rows, answers[columns].to_numpy(dtype=np.float32), settings)
+
+
+def _recorded_answers(run_id: str) -> pd.DataFrame | None:
+    try:
+        path = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{PREDICTIONS}")
+    except (MlflowException, OSError):
+        return None
+    return pd.read_parquet(path)
 
 
 def _described(report: Report, config: RunConfig, split: Split) -> str:

@@ -17,7 +17,8 @@ def rows_of(labels: tuple[str, ...], articles: int) -> list[dict[str, object]]:
     return [
         {
             "article_id": f"a{n}",
-            "text": " ".join(rng.choices([f"{label[-1]}{k}word" for k in range(60)], k=8)) + f" {n}",
+            "text": " ".join(rng.choices([f"{label[-1]}{k}word" for k in range(60)], k=8))
+            + f" {n}",
             "label": label,
         }
         for n in range(articles)

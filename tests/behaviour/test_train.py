@@ -233,18 +233,6 @@ def test_a_store_that_the_user_names_is_used_and_no_other(folder: Path) -> None:
     assert not (folder / "mlflow.db").exists()
 
 
-@pytest.mark.parametrize("answers", ["refuses", "hangs"])
-def test_a_server_that_does_not_answer_is_named_in_one_line(folder: Path, answers: str) -> None:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        if answers == "hangs":
-            server.listen()
-        uri = f"http://127.0.0.1:{server.getsockname()[1]}"
-        done = sitrep(folder, "train", "run.yaml", MLFLOW_TRACKING_URI=uri)
-    assert done.code == 2
-    assert f"MLFLOW_TRACKING_URI is {uri}, and nothing answers there" in done.last_line
-
-
 def test_a_left_over_mlruns_folder_does_not_move_the_store(folder: Path) -> None:
     (folder / "mlruns" / "0").mkdir(parents=True)
     (folder / "mlruns" / "0" / "meta.yaml").write_text("artifact_location: x\nexperiment_id: '0'\n")
