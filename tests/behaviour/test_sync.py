@@ -1,14 +1,8 @@
 """A tracking server that fails costs no run: the folder keeps it and sends it later, once."""
 
 import http.client
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,44 +12,22 @@ import mlflow
 import pytest
 from command import ENVIRONMENT, sitrep, write_config
 from samples import labelled, write_jsonl
+from servers import mlflow_process
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 """MLflow's, for what its own database layer uses."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real MLflow server, on this machine only."""
-    folder, port = tmp_path_factory.mktemp("server"), free_port()
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-            *("--backend-store-uri", f"sqlite:///{folder / 'store.db'}"),
-            *("--artifacts-destination", str(folder / "artifacts")),
-            *("--host", "127.0.0.1", "--port", str(port)),
-        ],
-        cwd=folder,
-        env=ENVIRONMENT | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    uri = f"http://127.0.0.1:{port}"
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{uri}/health", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.5)
-    yield uri
-    os.killpg(process.pid, signal.SIGTERM)  # its workers too, all started here
-    process.wait()
+    """A real MLflow server."""
+    folder = tmp_path_factory.mktemp("server")
+    words = [
+        *("server", "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'store.db'}"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+    ]
+    with mlflow_process(words, folder, ENVIRONMENT, "/health") as uri:
+        yield uri
 
 
 @contextmanager
