@@ -5,8 +5,9 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+AS_ROOT := $(shell test "$$(id -u)" = 0 || echo sudo)
 
-.PHONY: train test check ui bench
+.PHONY: train test check ui bench browser
 .DEFAULT_GOAL := train
 
 train: $(INSTALLED)
@@ -14,6 +15,11 @@ train: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# Chromium for the tests of the UI, which are skipped without it.
+browser:
+	@command -v chromium >/dev/null || { $(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -y -qq --no-install-recommends chromium; }
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

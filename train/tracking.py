@@ -1,6 +1,5 @@
 """What a run leaves in MLflow: settings, figures, answers, the logged model."""
 
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -79,7 +78,13 @@ class RunRecord:
         self.figures({f"test/{name}": value for name, value in report.figures().items()})
         content = judged.as_dict()
         if behaviour is not None:
-            self.figures(_behaviour_figures(behaviour))
+            # One figure: fifty, one a capability, would bury the others on the compare page.
+            self.figures({"test/behaviour_failure_rate": behaviour.total.rate.value})
+            rates = [
+                {**vars(part), "rate": part.rate.value, "lo": part.rate.lo, "hi": part.rate.hi}
+                for part in behaviour.capabilities
+            ]
+            mlflow.log_table(pd.DataFrame(rates), "behaviour.json")
             content["behaviour"] = behaviour.as_dict()
         mlflow.set_tag("mlflow.note.content", _described(report, config, split))
         mlflow.log_dict(content, "report.json")
@@ -220,7 +225,9 @@ def record_comparison(run_id: str, baseline: str, comparison: Comparison) -> Non
         f"{difference.value:+.3f} ({difference.lo:+.3f} to {difference.hi:+.3f}), "
         f"p = {comparison.p_value:.4f} (swaps by article)."
     )
-    client.set_tag(run_id, "mlflow.note.content", f"{described}\n\n{verdict}")
+    # Second, for the UI folds a description away after a few lines.
+    headline, _, rest = described.partition("\n\n")
+    client.set_tag(run_id, "mlflow.note.content", f"{headline}\n\n{verdict}\n\n{rest}")
 
 
 def _verdict(comparison: Comparison, baseline: str) -> str:
@@ -311,14 +318,6 @@ def _described(report: Report, config: RunConfig, split: Split) -> str:
         "`report.html` among the artifacts for everything on one page; `wrong_sentences.json` "
         "lists every wrong answer. The model is in the registry, see `sitrep models`."
     )
-
-
-def _behaviour_figures(behaviour: SuiteReport) -> dict[str, float]:
-    """Failure rates by capability, under names that MLflow permits."""
-    rates = {"failure_rate": behaviour.total.rate.value}
-    for part in behaviour.capabilities:
-        rates[re.sub(r"[^a-z0-9]+", "_", part.capability.lower()).strip("_")] = part.rate.value
-    return {f"behaviour/{name}": rate for name, rate in rates.items()}
 
 
 def _table_row(row: dict[str, Any]) -> dict[str, Any]:
