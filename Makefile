@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AS_ROOT := $(shell test "$$(id -u)" = 0 || echo sudo)
 
-.PHONY: train test check ui bench browser
+.PHONY: train test test-spark check ui bench browser
 .DEFAULT_GOAL := train
 
 train: $(INSTALLED)
@@ -15,6 +15,11 @@ train: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# Not part of `make test`: Spark alone is 450 MB, and needs Java 17.
+test-spark: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'
+	$(BIN)/python -m pytest tests/spark
 
 # Chromium for the tests of the UI, which are skipped without it.
 browser:
