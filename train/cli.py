@@ -13,25 +13,17 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.highlighter import NullHighlighter
-from rich.logging import RichHandler
 
 from models.errors import DataError, SitrepError
-from predict.articles import Rejected, StdinFormat
-from predict.label import Prediction
+from predict.articles import StdinFormat
+from train import terminal
+from train.terminal import err, out
 
 DONE, OUR_FAULT, WRONG_INPUT, STOPPED = 0, 1, 2, 130
-REJECTED_SHOWN = 10
-"""Rejected records named in the terminal; the file has them all."""
-
-T = TypeVar("T")
 
 app = typer.Typer(
     help="Label the sentences of foreign-affairs and conflict news as diplomatic_statement, "
@@ -44,9 +36,6 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show what a config means.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 Overrides = Annotated[
     list[str] | None,
@@ -140,7 +129,7 @@ def predict(
     classifier = models.load(_bundle(model))
     cut = sentences.split if split else sentences.whole
     started = time.perf_counter()
-    with _sinks(target, output == "-", classifier.labels) as (write_one, reject):
+    with terminal.sinks(target, output == "-", classifier.labels) as (write_one, reject):
         summary = job.run(records, classifier, cut, write_one, reject)
         if not summary.labelled:  # raised in here, so that an older output stays as it was
             raise DataError("no article could be read; the reasons stand above")
@@ -435,7 +424,7 @@ def ui(
 
 def main() -> None:
     """Run the command line and exit with one of the documented codes."""
-    _prepare_logging()
+    terminal.prepare_logging()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
@@ -462,22 +451,6 @@ def main() -> None:
     if code == STOPPED:  # typer turns Ctrl-C into this when a command does not catch it
         err.print("sitrep: stopped", markup=False)
     sys.exit(code if isinstance(code, int) else DONE)
-
-
-def _prepare_logging() -> None:
-    # By way of the console, so that a line and a progress bar do not write over each other.
-    handler = RichHandler(
-        console=err,
-        show_time=False,
-        show_level=False,
-        show_path=False,
-        highlighter=NullHighlighter(),
-    )
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, handlers=[handler])
-    for package in ("train", "models", "predict"):
-        logging.getLogger(package).setLevel(logging.INFO)
-    # It tells of each of its five tries to reach the hub; the error at the end says it once.
-    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
 def _command() -> str:
@@ -548,61 +521,3 @@ def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is not None:
         text = json.dumps(content, indent=2, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _sinks(
-    target: Path | None, to_stdout: bool, labels: tuple[str, ...]
-) -> Iterator[tuple[Callable[[Prediction], None], Callable[[Rejected], None]]]:
-    """Give where predictions go and where rejected records go."""
-    from predict import write
-    from train import progress
-
-    if target is not None:
-        with (
-            write.open_rejected(target) as keep,
-            write.open_writer(target, labels) as writer,
-            progress.counter(err) as count,
-        ):
-            yield _both(writer.write, count), _both(keep, _first_rejected_shown())
-    elif to_stdout:
-        yield write.JsonlWriter(sys.stdout, labels).write, _first_rejected_shown()
-    else:
-        yield _printer(labels), _first_rejected_shown()
-
-
-def _both(first: Callable[[T], None], second: Callable[[T], None]) -> Callable[[T], None]:
-    def call(value: T) -> None:
-        first(value)
-        second(value)
-
-    return call
-
-
-def _first_rejected_shown() -> Callable[[Rejected], None]:
-    seen = 0
-
-    def show(record: Rejected) -> None:
-        nonlocal seen
-        seen += 1
-        if seen <= REJECTED_SHOWN:
-            err.print(f"rejected: {record}", style="yellow", markup=False, soft_wrap=True)
-        elif seen == REJECTED_SHOWN + 1:
-            err.print("rejected: and others", style="yellow")
-
-    return show
-
-
-def _printer(labels: tuple[str, ...]) -> Callable[[Prediction], None]:
-    from train.display import prediction_line
-
-    article = None
-
-    def show(prediction: Prediction) -> None:
-        nonlocal article
-        if prediction.sentence.article_id != article:
-            article = prediction.sentence.article_id
-            out.print(f"\n{article}", style="bold", markup=False)
-        out.print(prediction_line(prediction, labels))
-
-    return show
