@@ -102,7 +102,8 @@ def fit_run(config: RunConfig, split: Split, names: tuple[str, ...], on_step: On
         version = record.model(
             model,
             example=split.test.texts[0],
-            tags={"run_name": config.name, "test/macro_f1": f"{macro_f1}"},
+            tags={"run_name": config.name, "family": config.model.family}
+            | {f"test/{name}": str(figure) for name, figure in report.metrics.items()},
         )
     logger.info("%s: macro-F1 %s in %.0f s", config.name, macro_f1, fitted - started)
     return Outcome(config, record.run_id, version, report, fitted - started, rate)

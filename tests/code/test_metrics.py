@@ -173,3 +173,41 @@ def test_chance_is_rarely_called_a_difference() -> None:
     ]
     # 5 % are expected; more than 12 of 100 would happen about once in 1,000 such tests.
     assert sum(verdict != "no different" for verdict in verdicts) <= 12
+
+
+def test_the_difference_by_label_is_that_of_the_f1s() -> None:
+    other = answers(1)
+    first = tally(TARGETS, PROBABILITIES, ARTICLES, bins=15)
+    second = tally(TARGETS, other[1], ARTICLES, bins=15)
+    right = (GUESS == TARGETS, other[1].argmax(axis=1) == TARGETS)
+    found = compare(first, second, right, draws=200, seed=1).label_f1
+    expected = reference.f1_score(TARGETS, GUESS, average=None) - reference.f1_score(
+        TARGETS, other[1].argmax(axis=1), average=None
+    )
+    assert [d.value for d in found] == pytest.approx(expected.tolist())
+    assert all(d.lo <= d.value <= d.hi for d in found)
+
+
+def test_mcnemar_agrees_with_scipys_exact_binomial_test() -> None:
+    other = answers(1)[1].argmax(axis=1) == TARGETS
+    right = (GUESS == TARGETS, other)
+    both = tally(TARGETS, PROBABILITIES, ARTICLES, bins=15)
+    found = compare(both, both, right, draws=100, seed=1)
+    b, c = int((right[0] & ~other).sum()), int((other & ~right[0]).sum())
+    assert (found.only_model, found.only_baseline) == (b, c)
+    # The exact form by hand: twice the lower tail of a fair coin.
+    tail = 2 * stats.binom.cdf(min(b, c), b + c, 0.5)
+    assert found.mcnemar_p == pytest.approx(min(tail, 1.0), rel=1e-6)
+
+
+def test_means_over_seeds_are_paired() -> None:
+    tallies = [tally(TARGETS, answers(seed)[1], ARTICLES, bins=15) for seed in (1, 2, 3)]
+    same, p_same = metrics.compare_means(tallies, tallies, draws=200, seed=1)
+    assert (same.value, same.lo, same.hi, p_same) == (0.0, 0.0, 0.0, 1.0)
+    better = [tally(TARGETS, np.eye(4, dtype=np.float32)[TARGETS], ARTICLES, bins=15)] * 3
+    mean, p_value = metrics.compare_means(better, tallies, draws=200, seed=1)
+    singles = [1.0 - float(metrics.macro_f1(t.total())) for t in tallies]
+    assert mean.value == pytest.approx(np.mean(singles))
+    assert p_value == pytest.approx(1 / 201)
+    estimate = metrics.mean_estimate(metrics.macro_f1, tallies, draws=200, seed=1)
+    assert estimate.value == pytest.approx(1.0 - np.mean(singles))
