@@ -13,5 +13,9 @@ class DataError(SitrepError):
     """A labelled file, an article or a split cannot be used as it is."""
 
 
+class TooManyRejectedError(DataError):
+    """So many records of an input cannot be used that its result is not to be trusted."""
+
+
 class ModelError(SitrepError):
     """A model cannot be built, trained, found or trusted."""

@@ -1,106 +1,130 @@
-"""Files, folders or standard input → articles, one after another."""
+"""Files, folders, globs or standard input → articles, one after another."""
 
+import codecs
+import glob
+import gzip
+import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from models.errors import DataError
+from predict.readers import BOM, READERS, Reader, ReadOptions, read_jsonl, read_txt
+from predict.records import Article, Rejected
 
 STDIN = "-"
-BOM = b"\xef\xbb\xbf"
+COMPRESSED = ".gz"
+UNCOMPRESSED_ONLY = ".parquet"
+"""Needs to jump about in the file."""
+LINE_FORMATS = (".jsonl", ".csv", ".tsv")
+LARGEST_RATIO = 200
+"""Of text, gzip makes a fifth; a file that grows more than this, past FREE_BYTES, is a trap."""
+FREE_BYTES = 100_000_000
 
-StdinFormat = Literal["auto", "txt", "jsonl"]
-
-
-@dataclass(frozen=True)
-class Article:
-    """One article as it was read; what the input does not say is "".
-
-    text: untouched apart from a byte order mark, so that offsets point into the original
-    """
-
-    id: str
-    text: str
-    title: str = ""
-    date: str = ""
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A record that is no article.
-
-    line: counted from 1; None when the whole file is meant
-    """
-
-    file: str
-    line: int | None
-    reason: str
-
-    def __str__(self) -> str:
-        where = self.file if self.line is None else f"{self.file}, line {self.line}"
-        return f"{where}: {self.reason}"
+COLUMNS = {name: name for name in ("text", "id", "title", "date", "source")}
+StdinFormat = Literal["auto", "txt", "html", "jsonl", "csv", "tsv"]
 
 
 def read(
-    inputs: Sequence[str], stdin: BinaryIO | None = None, stdin_format: StdinFormat = "auto"
+    inputs: Sequence[str],
+    stdin: BinaryIO | None = None,
+    stdin_format: StdinFormat = "auto",
+    columns: Mapping[str, str] | None = None,
+    encoding: str = "utf-8",
+    max_record_bytes: int = ReadOptions.max_record_bytes,
 ) -> Iterator[Article | Rejected]:
     """Return the articles of ``inputs`` in order, read lazily, with the records that are none.
 
-    inputs:        files, folders (searched to the bottom, in sorted order) or "-"
-    stdin:         what "-" reads
-    stdin_format:  "auto" takes standard input for JSONL when its first line that is not blank
-                   is a JSON object, else for the plain text of one article
+    inputs:            files, folders (searched to the bottom, in sorted order), globs or "-"
+    stdin:             what "-" reads
+    stdin_format:      "auto" takes standard input for JSONL when its first line that is not blank
+                       is a JSON object, else for the plain text of one article
+    columns:           names in the data that differ from COLUMNS
+    encoding:          of everything but Parquet, read strictly
+    max_record_bytes:  a longer record is rejected
 
     Raises DataError before the first article when an input is missing, is of an unknown kind,
-    or is a folder without a file of a known kind.
+    or is a folder without a file of a known kind, and for an unknown encoding.
     """
+    options = ReadOptions(COLUMNS | dict(columns or {}), encoding, max_record_bytes)
+    line_feed_is_a_byte = _require_encoding(encoding)
     sources: list[Iterator[Article | Rejected]] = []
     for name in inputs:
         if name != STDIN:
-            sources.extend(_read_file(path) for path in _files(Path(name)))
+            for path in _files(name):
+                if not line_feed_is_a_byte and _kind(path)[0] in LINE_FORMATS:
+                    raise DataError(
+                        f"{_name(path)}: lines cannot be told apart in {encoding}; convert the "
+                        "file to UTF-8 first"
+                    )
+                sources.append(_read_file(path, options))
         elif stdin is None:
             raise DataError('"-" was given, but there is no standard input; name a file instead')
         else:
-            sources.append(_read_stdin(stdin, stdin_format))
+            sources.append(_read_stdin(stdin, stdin_format, options))
     return chain.from_iterable(sources)
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise DataError(
-            f"{_name(path)}: there is no such file or folder; "
-            f"files of these kinds can be read: {_known()}"
-        )
+def _require_encoding(encoding: str) -> bool:
+    """Whether a line feed is one byte in ``encoding``; DataError when there is no such."""
+    try:
+        codecs.lookup(encoding)
+        return "\n".encode(encoding) == b"\n"
+    except LookupError:
+        raise DataError(f'--encoding: there is no encoding "{encoding}"') from None
+
+
+def _files(name: str) -> list[Path]:
+    path = Path(name)
     if path.is_dir():
         files = [file for file in sorted(path.rglob("*")) if _is_known(file) and file.is_file()]
         if not files:
             raise DataError(
                 f"{_name(path)}: the folder holds no file of a kind that can be read: {_known()}"
             )
-    elif _is_known(path):
-        files = [path]
+    elif path.exists():
+        files = [_require_known(path)]
     else:
-        raise DataError(
-            f'{_name(path)}: files of the kind "{path.suffix}" cannot be read, '
-            f"only these: {_known()}"
-        )
+        matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207
+        files = [_require_known(match) for match in matches if match.is_file()]
+        if not files:
+            raise DataError(
+                f"{_name(path)}: there is no such file or folder; "
+                f"files of these kinds can be read: {_known()}"
+            )
     for file in files:
         if not os.access(file, os.R_OK):
             raise DataError(f"{_name(file)}: there is no permission to read this file")
     return files
 
 
+def _kind(path: Path) -> tuple[str, bool]:
+    """The suffix that tells the format, and whether the file is compressed."""
+    name = path.name.lower()
+    compressed = name.endswith(COMPRESSED)
+    return Path(name.removesuffix(COMPRESSED)).suffix, compressed
+
+
 def _is_known(path: Path) -> bool:
-    return path.suffix.lower() in READERS
+    suffix, compressed = _kind(path)
+    return suffix in READERS and not (compressed and suffix == UNCOMPRESSED_ONLY)
+
+
+def _require_known(path: Path) -> Path:
+    if not _is_known(path):
+        raise DataError(
+            f'{_name(path)}: files of the kind "{path.suffix}" cannot be read, '
+            f"only these: {_known()}"
+        )
+    return path
 
 
 def _known() -> str:
-    return ", ".join(sorted(READERS))
+    return f"{', '.join(sorted(READERS))}, also with {COMPRESSED}"
 
 
 def _name(path: Path) -> str:
@@ -108,39 +132,83 @@ def _name(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
-def _read_file(path: Path) -> Iterator[Article | Rejected]:
+def _read_file(path: Path, options: ReadOptions) -> Iterator[Article | Rejected]:
+    suffix, compressed = _kind(path)
+    reader: Reader = READERS[suffix]
     try:
-        yield from READERS[path.suffix.lower()](path)
+        with path.open("rb") as file:
+            if compressed:
+                yield from _read_compressed(file, path, reader, options)
+            else:
+                yield from reader(file, _name(path), options)
     except OSError as error:
-        raise DataError(f"{_name(path)} cannot be read: {error.strerror}") from error
+        raise DataError(f"{_name(path)} cannot be read: {error.strerror or error}") from error
 
 
-def _read_txt(path: Path) -> Iterator[Article | Rejected]:
-    yield _plain(_name(path), path.read_bytes())
+def _read_compressed(
+    file: BinaryIO, path: Path, reader: Reader, options: ReadOptions
+) -> Iterator[Article | Rejected]:
+    try:
+        inflated = _Inflated(file, path.stat().st_size)
+        yield from reader(cast(BinaryIO, io.BufferedReader(inflated)), _name(path), options)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        yield Rejected(_name(path), None, f"the compressed data is damaged ({error})")
+    except _GrowsTooMuchError:
+        reason = f"grows to more than {LARGEST_RATIO} times its size, which no text does"
+        yield Rejected(_name(path), None, reason)
 
 
-def _read_jsonl(path: Path) -> Iterator[Article | Rejected]:
-    with path.open("rb") as file:
-        yield from _records(_name(path), file)
+class _GrowsTooMuchError(Exception):
+    """A small file that would fill a disk."""
 
 
-READERS: dict[str, Callable[[Path], Iterator[Article | Rejected]]] = {
-    ".jsonl": _read_jsonl,
-    ".txt": _read_txt,
-}
+class _Inflated(io.RawIOBase):
+    """The bytes of a gzip file, as long as they are in proportion to it."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._gzip = gzip.GzipFile(fileobj=file)
+        self._left = FREE_BYTES + LARGEST_RATIO * size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        data = self._gzip.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise _GrowsTooMuchError
+        buffer[: len(data)] = data
+        return len(data)
 
 
-def _read_stdin(stdin: BinaryIO, stdin_format: StdinFormat) -> Iterator[Article | Rejected]:
+def _read_stdin(
+    stdin: BinaryIO, stdin_format: StdinFormat, options: ReadOptions
+) -> Iterator[Article | Rejected]:
+    if stdin_format != "auto":
+        yield from READERS[f".{stdin_format}"](stdin, "stdin", options)
+        return
     head: list[bytes] = []
-    if stdin_format == "auto":
-        for line in stdin:
-            head.append(line)
-            if line.removeprefix(BOM).strip():
-                break
-    if stdin_format == "jsonl" or (head and _is_object(head[-1].removeprefix(BOM))):
-        yield from _records("stdin", chain(head, stdin))
-    else:
-        yield _plain("stdin", b"".join(head) + stdin.read())
+    for line in iter(lambda: stdin.readline(options.max_record_bytes + 1), b""):
+        head.append(line)
+        if line.removeprefix(BOM).strip():
+            break
+    reader = read_jsonl if head and _is_object(head[-1].removeprefix(BOM)) else read_txt
+    yield from reader(cast(BinaryIO, _Resumed(b"".join(head), stdin)), "stdin", options)
+
+
+class _Resumed:
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = io.BytesIO(head)
+        self._rest = rest
+
+    def readline(self, limit: int) -> bytes:
+        return self._head.readline(limit) or self._rest.readline(limit)
+
+    def read(self, limit: int) -> bytes:
+        start = self._head.read(limit)
+        return start + self._rest.read(limit - len(start))
 
 
 def _is_object(line: bytes) -> bool:
@@ -148,77 +216,3 @@ def _is_object(line: bytes) -> bool:
         return isinstance(json.loads(line.decode()), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def _plain(file: str, raw: bytes) -> Article | Rejected:
-    try:
-        text = raw.removeprefix(BOM).decode()
-    except UnicodeDecodeError as error:
-        return Rejected(file, error.object.count(b"\n", 0, error.start) + 1, _not_utf8(error))
-    return Article(id=file, text=text) if text.strip() else Rejected(file, None, "no text in it")
-
-
-def _records(file: str, lines: Iterable[bytes]) -> Iterator[Article | Rejected]:
-    """Yield one article a line, where only a line feed ends a line.
-
-    A JSON text may hold U+2028 or U+0085, at which ``str.splitlines`` would cut it in two.
-    """
-    for number, line in enumerate(lines, start=1):
-        whole = line.removeprefix(BOM) if number == 1 else line
-        if whole.strip():
-            yield _record(file, number, whole)
-
-
-def _record(file: str, number: int, line: bytes) -> Article | Rejected:
-    try:
-        record = json.loads(line.decode())
-        if not isinstance(record, dict):
-            raise ValueError('a JSON object such as {"text": "..."} is expected')
-        return Article(
-            id=_field(record, "id", default=f"{file}:{number}"),
-            text=_text(record),
-            title=_field(record, "title"),
-            date=_field(record, "date"),
-            source=_field(record, "source"),
-        )
-    except UnicodeDecodeError as error:
-        return Rejected(file, number, _not_utf8(error))
-    except json.JSONDecodeError as error:
-        return Rejected(file, number, f"not valid JSON ({error.msg} at column {error.colno})")
-    except RecursionError:
-        return Rejected(file, number, "not valid JSON (nested too deeply)")
-    except ValueError as error:
-        return Rejected(file, number, str(error))
-
-
-def _text(record: dict[str, Any]) -> str:
-    if "text" not in record:
-        raise ValueError('"text" is missing')
-    text = record["text"]
-    if not isinstance(text, str):
-        raise ValueError(f'"text" is {json.dumps(text)[:40]}, but a string is expected')
-    if not text.strip():
-        raise ValueError('"text" is empty')
-    return _encodable("text", text)
-
-
-def _field(record: dict[str, Any], key: str, default: str = "") -> str:
-    value = record.get(key)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f'"{key}" is {json.dumps(value)[:40]}, but a string is expected')
-    return _encodable(key, str(value))
-
-
-def _encodable(key: str, value: str) -> str:
-    """Return ``value``, unless it holds half a character, which no UTF-8 file can keep."""
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f'"{key}" holds a lone surrogate at character {error.start}') from error
-    return value
-
-
-def _not_utf8(error: UnicodeDecodeError) -> str:
-    return f"not UTF-8 (byte 0x{error.object[error.start]:02x}); save the file as UTF-8"

@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from models.base import Classifier
-from predict.articles import Article, Rejected
+from models.errors import TooManyRejectedError
 from predict.label import Prediction, label
+from predict.records import Article, Rejected
 from predict.sentences import Sentence
 
 Cut = Callable[[Article], Iterator[Sentence]]
 """``sentences.split`` or ``sentences.whole``."""
+
+
+FEW = 10
+"""Rejected records that are never too many."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,18 @@ class Summary:
     labelled: int
     rejected: int
     sentences: int
+
+    def require_few_rejected(self, share: float) -> None:
+        """Raise TooManyRejectedError when more than ``share`` of the records were rejected.
+
+        A handful (FEW) is let pass whatever its share: one bad file of five stops nobody's work.
+        """
+        read = self.labelled + self.rejected
+        if self.rejected > max(FEW, share * read):
+            raise TooManyRejectedError(
+                f"{self.rejected:,} of {read:,} records were rejected, more than {share:.0%} "
+                "(--max-rejected), so no file was written; the reasons stand above"
+            )
 
     def __str__(self) -> str:
         read = self.labelled + self.rejected

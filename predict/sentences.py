@@ -8,7 +8,7 @@ from itertools import pairwise
 from sentencex import get_sentence_boundaries
 
 from models.text import MAX_CHARACTERS
-from predict.articles import Article
+from predict.records import Article
 
 WINDOW = MAX_CHARACTERS
 """Characters given to sentencex at once, because an unclosed quotation costs it quadratic time

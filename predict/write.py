@@ -1,21 +1,62 @@
 """Predictions → a file that appears whole or not at all."""
 
 import csv
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import BinaryIO, Protocol, TextIO
 
-from models.errors import DataError
-from predict.articles import Rejected
+from models.errors import DataError, TooManyRejectedError
 from predict.label import Prediction
+from predict.records import Rejected
 
 DECIMALS = 6
 """Digits kept of a probability; a float32 near 1 carries no more than seven."""
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""With which a cell begins that a spreadsheet takes for a formula."""
+ROWS_PER_GROUP = 8_192
+"""Predictions in a row group of a Parquet file, the most that are held in memory."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a row of the result has.
+
+    labels:          of the model, in the order of its probabilities
+    min_confidence:  rows below it are marked in a column of their own; None: no such column
+    """
+
+    labels: tuple[str, ...]
+    min_confidence: float | None = None
+
+    def columns(self) -> list[str]:
+        """Return the names of the columns in their order."""
+        names = ["article_id", "position", "start", "end", "text", "label", "confidence"]
+        names += [f"p_{label}" for label in self.labels]
+        return names if self.min_confidence is None else [*names, "low_confidence"]
+
+    def row(self, prediction: Prediction) -> dict[str, object]:
+        """Return ``prediction`` by column, with probabilities rounded to DECIMALS."""
+        sentence = prediction.sentence
+        values: list[object] = [
+            sentence.article_id,
+            sentence.position,
+            sentence.start,
+            sentence.end,
+            sentence.text,
+            prediction.label,
+            round(prediction.confidence, DECIMALS),
+            *(round(probability, DECIMALS) for probability in prediction.probabilities),
+        ]
+        if self.min_confidence is not None:
+            values.append(prediction.confidence < self.min_confidence)
+        return dict(zip(self.columns(), values, strict=True))
 
 
 class Writer(Protocol):
@@ -26,59 +67,86 @@ class Writer(Protocol):
         ...
 
 
-def columns(labels: tuple[str, ...]) -> list[str]:
-    """Return the names of the columns in their order."""
-    names = ["article_id", "position", "start", "end", "text", "label", "confidence"]
-    return names + [f"p_{label}" for label in labels]
-
-
-def rows(prediction: Prediction, labels: tuple[str, ...]) -> dict[str, object]:
-    """Return ``prediction`` by column, with probabilities rounded to DECIMALS."""
-    sentence = prediction.sentence
-    values = [
-        sentence.article_id,
-        sentence.position,
-        sentence.start,
-        sentence.end,
-        sentence.text,
-        prediction.label,
-        round(prediction.confidence, DECIMALS),
-        *(round(probability, DECIMALS) for probability in prediction.probabilities),
-    ]
-    return dict(zip(columns(labels), values, strict=True))
-
-
 class CsvWriter:
     """Writes a header, which is there even without predictions, then a row a prediction."""
 
-    def __init__(self, file: TextIO, labels: tuple[str, ...]) -> None:
-        self._labels = labels
+    def __init__(self, file: TextIO, layout: Layout) -> None:
+        self._layout = layout
         # Every text is quoted: Python 3.11 leaves a lone "\r" bare, and readers end the row there.
         self._csv = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-        self._csv.writerow(columns(labels))
+        self._csv.writerow(layout.columns())
 
     def write(self, prediction: Prediction) -> None:
-        self._csv.writerow(map(_decimal, rows(prediction, self._labels).values()))
+        self._csv.writerow(map(_cell, self._layout.row(prediction).values()))
 
 
 class JsonlWriter:
     """Writes one JSON object a line."""
 
-    def __init__(self, file: TextIO, labels: tuple[str, ...]) -> None:
+    def __init__(self, file: TextIO, layout: Layout) -> None:
         self._file = file
-        self._labels = labels
+        self._layout = layout
 
     def write(self, prediction: Prediction) -> None:
-        self._file.write(_json_line(rows(prediction, self._labels)))
+        self._file.write(_json_line(self._layout.row(prediction)))
 
 
-WRITERS: dict[str, Callable[[TextIO, tuple[str, ...]], Writer]] = {
-    ".csv": CsvWriter,
-    ".jsonl": JsonlWriter,
+class ParquetWriter:
+    """Writes row groups of ROWS_PER_GROUP predictions; ``close`` writes the last one."""
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        kinds = {"position": pyarrow.int32(), "start": pyarrow.int64(), "end": pyarrow.int64()}
+        kinds |= {name: pyarrow.string() for name in ("article_id", "text", "label")}
+        kinds |= {"low_confidence": pyarrow.bool_()}
+        self._schema = pyarrow.schema(
+            [(name, kinds.get(name, pyarrow.float32())) for name in layout.columns()]
+        )
+        self._table = pyarrow.Table
+        self._layout = layout
+        self._rows: list[dict[str, object]] = []
+        self._parquet = pyarrow.parquet.ParquetWriter(file, self._schema)
+
+    def write(self, prediction: Prediction) -> None:
+        self._rows.append(self._layout.row(prediction))
+        if len(self._rows) == ROWS_PER_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._parquet.close()
+
+    def _flush(self) -> None:
+        self._parquet.write_table(self._table.from_pylist(self._rows, schema=self._schema))
+        self._rows = []
+
+
+@contextmanager
+def _as_text(
+    kind: Callable[[TextIO, Layout], Writer], file: BinaryIO, layout: Layout
+) -> Iterator[Writer]:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    yield kind(text, layout)
+    text.flush()
+    text.detach()  # or it would close the file when it goes
+
+
+@contextmanager
+def _as_parquet(file: BinaryIO, layout: Layout) -> Iterator[Writer]:
+    with closing(ParquetWriter(file, layout)) as writer:
+        yield writer
+
+
+WRITERS: dict[str, Callable[[BinaryIO, Layout], AbstractContextManager[Writer]]] = {
+    ".csv": partial(_as_text, CsvWriter),
+    ".jsonl": partial(_as_text, JsonlWriter),
+    ".parquet": _as_parquet,
 }
 
 
-def open_writer(path: Path, labels: tuple[str, ...]) -> AbstractContextManager[Writer]:
+def open_writer(path: Path, layout: Layout) -> AbstractContextManager[Writer]:
     """Return a context that gives a writer and puts the finished file at ``path`` on leaving.
 
     When the block raises, nothing is left behind and an older file at ``path`` stays as it was.
@@ -86,7 +154,7 @@ def open_writer(path: Path, labels: tuple[str, ...]) -> AbstractContextManager[W
     Raises DataError at once when the suffix is unknown or no file can lie at ``path``.
     """
     check_target(path)
-    return _writer(path, labels)
+    return _writer(path, layout)
 
 
 def check_target(path: Path) -> None:
@@ -117,33 +185,39 @@ def open_rejected(out: Path) -> Iterator[Callable[[Rejected], None]]:
     """Give a function that writes what was rejected to ``rejected_path(out)``.
 
     With nothing rejected there is no file, and one of an earlier run is removed, so that it is
-    never taken for this run's.
+    never taken for this run's. When too many were rejected, the file stays although no result does.
     """
     path, count = rejected_path(out), 0
+    too_many: TooManyRejectedError | None = None
     with _whole_file(path) as file:
 
         def write(record: Rejected) -> None:
             nonlocal count
             count += 1
-            file.write(_json_line(asdict(record)))
+            file.write(_json_line(asdict(record)).encode())
 
-        yield write
+        try:
+            yield write
+        except TooManyRejectedError as error:
+            too_many = error
     if not count:
         path.unlink()
+    if too_many is not None:
+        raise too_many
 
 
 @contextmanager
-def _writer(path: Path, labels: tuple[str, ...]) -> Iterator[Writer]:
-    with _whole_file(path) as file:
-        yield WRITERS[path.suffix.lower()](file, labels)
+def _writer(path: Path, layout: Layout) -> Iterator[Writer]:
+    with _whole_file(path) as file, WRITERS[path.suffix.lower()](file, layout) as writer:
+        yield writer
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
     """Give a draft to write to, which takes the place of ``path`` unless the block raises."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
+        with draft.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -167,6 +241,14 @@ def _json_line(record: dict[str, object]) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def _decimal(value: object) -> object:
-    """Return a probability as a number that csv writes as 0.000012, not as 1.2e-05."""
-    return Decimal(f"{value:.{DECIMALS}f}") if isinstance(value, float) else value
+def _cell(value: object) -> object:
+    """Return ``value`` as a cell that no spreadsheet runs, and a probability as 0.000012.
+
+    A text that begins like a formula gets an apostrophe in front, as spreadsheets mark text.
+    Source: OWASP, "CSV Injection".
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return Decimal(f"{value:.{DECIMALS}f}")  # csv would write 1.2e-05
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value

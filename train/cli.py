@@ -1,8 +1,8 @@
 """Words of the command line become calls; results are printed; errors become exit codes.
 
-Exit codes: 0 done, 2 something is wrong with what was given (one line), 1 a fault of ours,
-130 stopped by Ctrl-C or SIGTERM. The heavy packages are imported where a command needs them,
-so that ``sitrep --help`` answers at once.
+Exit codes: 0 done, 2 something is wrong with what was given (one line), 3 too many records were
+rejected, 1 a fault of ours, 130 stopped by Ctrl-C or SIGTERM. The heavy packages are imported where
+a command needs them, so that ``sitrep --help`` answers at once.
 """
 
 import json
@@ -18,12 +18,12 @@ from typing import Annotated, Any
 
 import typer
 
-from models.errors import DataError, SitrepError
+from models.errors import DataError, SitrepError, TooManyRejectedError
 from predict.articles import StdinFormat
 from train import terminal
 from train.terminal import err, out
 
-DONE, OUR_FAULT, WRONG_INPUT, STOPPED = 0, 1, 2, 130
+DONE, OUR_FAULT, WRONG_INPUT, TOO_MANY_REJECTED, STOPPED = 0, 1, 2, 3, 130
 
 app = typer.Typer(
     help="Label the sentences of foreign-affairs and conflict news as diplomatic_statement, "
@@ -88,12 +88,14 @@ def train(
     out.print(display.training(result, _command()))
 
 
-@app.command(epilog="Example: sitrep predict news/ -o labels.csv")
+@app.command(epilog="Example: sitrep predict news/ 'more/*.html' -o labels.csv")
 def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT…", help="Files (.txt, .jsonl), folders of them, or - for standard input."
+            metavar="INPUT…",
+            help="Files (.txt, .md, .html, .jsonl, .csv, .tsv, .parquet; all but the last also as "
+            ".gz), folders of them, globs, or - for standard input.",
         ),
     ],
     output: Annotated[
@@ -102,7 +104,7 @@ def predict(
             "-o",
             "--output",
             metavar="OUTPUT",
-            help="File to write, .jsonl or .csv; - for JSONL on standard output. "
+            help="File to write, .jsonl, .csv or .parquet; - for JSONL on standard output. "
             "Default: readable lines in the terminal.",
         ),
     ] = None,
@@ -110,14 +112,31 @@ def predict(
     split: Annotated[
         bool, typer.Option("--split/--no-split", help="Cut articles into sentences first.")
     ] = True,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Mark answers below it in a column low_confidence."),
+    ] = None,
+    max_rejected: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of records that may be rejected; with more (and more than ten), nothing "
+            "is written and the exit code is 3.",
+        ),
+    ] = 0.01,
     stdin_format: Annotated[
         StdinFormat, typer.Option(help="What standard input holds; auto looks at its first line.")
     ] = "auto",
+    encoding: Annotated[str, typer.Option(help="Of the input, read strictly.")] = "utf-8",
+    text: Annotated[str, typer.Option(help="Column or field of the article's text.")] = "text",
+    article_id: Annotated[str, typer.Option(help="Column or field of its name.")] = "id",
 ) -> None:
     """Label every sentence of the articles in INPUT.
 
-    A .txt file is one article. A .jsonl file has one article a line: "text", and if known "id",
-    "title", "date", "source". Records that cannot be read go to OUTPUT.rejected.jsonl.
+    A .txt, .md or .html file is one article, a line of .jsonl or a row of a table is one: "text",
+    and if known "id", "title", "date", "source". Of an HTML page the main text is taken. Records
+    that cannot be read go to OUTPUT.rejected.jsonl.
     """
     import models
     from predict import articles, job, sentences, write
@@ -125,12 +144,15 @@ def predict(
     target = Path(output) if output not in (None, "-") else None
     if target is not None:
         write.check_target(target)
-    records = articles.read(inputs, sys.stdin.buffer, stdin_format)
+    columns = {"text": text, "id": article_id}
+    records = articles.read(inputs, sys.stdin.buffer, stdin_format, columns, encoding)
     classifier = models.load(_bundle(model))
     cut = sentences.split if split else sentences.whole
     started = time.perf_counter()
-    with terminal.sinks(target, output == "-", classifier.labels) as (write_one, reject):
+    layout = write.Layout(classifier.labels, min_confidence)
+    with terminal.sinks(target, output == "-", layout) as (write_one, reject):
         summary = job.run(records, classifier, cut, write_one, reject)
+        summary.require_few_rejected(max_rejected)
         if not summary.labelled:  # raised in here, so that an older output stays as it was
             raise DataError("no article could be read; the reasons stand above")
     where = f", written to {target}" if target is not None else ""
@@ -428,6 +450,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
+    except TooManyRejectedError as error:
+        err.print(f"sitrep: {error}", markup=False, soft_wrap=True)
+        sys.exit(TOO_MANY_REJECTED)
     except SitrepError as error:
         err.print(f"sitrep: {error}", markup=False, soft_wrap=True)
         sys.exit(WRONG_INPUT)

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
-from predict.articles import Rejected
 from predict.label import Prediction
+from predict.records import Rejected
+from predict.write import Layout
 
 REJECTED_SHOWN = 10
 """Rejected records named in the terminal; the file has them all."""
@@ -43,7 +44,7 @@ def prepare_logging() -> None:
 
 @contextmanager
 def sinks(
-    target: Path | None, to_stdout: bool, labels: tuple[str, ...]
+    target: Path | None, to_stdout: bool, layout: Layout
 ) -> Iterator[tuple[Callable[[Prediction], None], Callable[[Rejected], None]]]:
     """Give where predictions go and where rejected records go."""
     from predict import write
@@ -52,14 +53,14 @@ def sinks(
     if target is not None:
         with (
             write.open_rejected(target) as keep,
-            write.open_writer(target, labels) as writer,
+            write.open_writer(target, layout) as writer,
             progress.counter(err) as count,
         ):
             yield _both(writer.write, count), _both(keep, _first_rejected_shown())
     elif to_stdout:
-        yield write.JsonlWriter(sys.stdout, labels).write, _first_rejected_shown()
+        yield write.JsonlWriter(sys.stdout, layout).write, _first_rejected_shown()
     else:
-        yield _printer(labels), _first_rejected_shown()
+        yield _printer(layout.labels), _first_rejected_shown()
 
 
 def _both(first: Callable[[T], None], second: Callable[[T], None]) -> Callable[[T], None]:

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from command import sitrep
 from samples import LABELS
@@ -161,3 +162,18 @@ def test_compare_judges_models_on_the_same_rows(workspace: Path, tmp_path: Path)
     alone = [sum(r["answers"][m]["label"] == r["true"] for r in differ) for m in
              ("models:/sitrep/2", "models:/sitrep/1")]  # fmt: skip
     assert alone == [found["only_model_right"], found["only_baseline_right"]]
+
+
+def test_too_many_rejected_records_end_with_code_3_and_no_result(
+    workspace: Path, tmp_path: Path
+) -> None:
+    lines = ['{"text": "Avoid travel."}'] * 20 + ["broken"] * 12
+    (tmp_path / "news.jsonl").write_text("\n".join(lines))
+    words = ("predict", tmp_path / "news.jsonl", "-o", tmp_path / "out.parquet")
+    done = sitrep(workspace, *words)
+    assert done.code == 3
+    assert "12 of 32 records were rejected" in done.last_line
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"news.jsonl", "out.parquet.rejected.jsonl"}
+    assert sitrep(workspace, *words, "--max-rejected", "0.5").code == 0
+    assert len(pd.read_parquet(tmp_path / "out.parquet")) == 20

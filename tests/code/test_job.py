@@ -1,9 +1,11 @@
 """Every record is labelled or rejected, and the counts say so."""
 
 import numpy as np
+import pytest
 
+from models.errors import TooManyRejectedError
 from predict import job, sentences
-from predict.articles import Article, Rejected
+from predict.records import Article, Rejected
 
 
 class Constant:
@@ -40,3 +42,16 @@ def test_without_splitting_each_record_is_one_sentence():
     summary, written, _ = run(sentences.whole)
     assert summary.sentences == 2
     assert written[0].sentence.text == RECORDS[0].text
+
+
+@pytest.mark.parametrize(
+    ("rejected", "labelled", "too_many"),
+    [(10, 0, False), (11, 0, True), (11, 1089, False), (12, 1088, True)],
+)
+def test_too_many_rejected_are_more_than_the_share_and_than_a_handful(rejected, labelled, too_many):
+    summary = job.Summary(labelled, rejected, labelled)
+    if too_many:
+        with pytest.raises(TooManyRejectedError, match=f"{rejected} of {labelled + rejected:,}"):
+            summary.require_few_rejected(0.01)
+    else:
+        summary.require_few_rejected(0.01)

@@ -3,7 +3,7 @@ import textwrap
 
 import pytest
 
-from predict.articles import Article
+from predict.records import Article
 from predict.sentences import split, whole
 
 

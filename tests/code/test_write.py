@@ -2,15 +2,18 @@ import csv
 import json
 from dataclasses import replace
 
+import pyarrow.parquet
 import pytest
 
-from models.errors import DataError
-from predict.articles import Rejected
+from models.errors import DataError, TooManyRejectedError
+from predict import write
 from predict.label import Prediction
+from predict.records import Rejected
 from predict.sentences import Sentence
-from predict.write import open_rejected, open_writer, rejected_path, rows
+from predict.write import Layout, open_rejected, open_writer, rejected_path
 
 LABELS = ("advisory", "background")
+LAYOUT = Layout(LABELS)
 TEXT = 'He said: "Go, é 😀"'
 PREDICTION = Prediction(
     Sentence("a,1", 0, 5, 5 + len(TEXT), TEXT), "background", 0.98765432, (0.01234568, 0.98765432)
@@ -18,14 +21,14 @@ PREDICTION = Prediction(
 
 
 def written(path, *predictions):
-    with open_writer(path, LABELS) as writer:
+    with open_writer(path, LAYOUT) as writer:
         for prediction in predictions:
             writer.write(prediction)
     return path.read_bytes().decode()
 
 
 def test_columns_come_in_the_agreed_order_with_rounded_probabilities():
-    assert list(rows(PREDICTION, LABELS).items()) == [
+    assert list(LAYOUT.row(PREDICTION).items()) == [
         ("article_id", "a,1"),
         ("position", 0),
         ("start", 5),
@@ -40,7 +43,7 @@ def test_columns_come_in_the_agreed_order_with_rounded_probabilities():
 
 def test_jsonl_holds_one_row_a_line_in_readable_characters(tmp_path):
     content = written(tmp_path / "a.jsonl", PREDICTION, PREDICTION)
-    assert [json.loads(line) for line in content.split("\n")[:-1]] == [rows(PREDICTION, LABELS)] * 2
+    assert [json.loads(line) for line in content.split("\n")[:-1]] == [LAYOUT.row(PREDICTION)] * 2
     assert "é 😀" in content
 
 
@@ -48,7 +51,7 @@ def test_csv_reads_back_with_six_digits_after_the_point(tmp_path):
     tiny = replace(PREDICTION, probabilities=(0.0000004, 1.0), confidence=1.0)
     content = written(tmp_path / "a.csv", tiny)
     header, row = csv.reader(content.splitlines(), strict=True)
-    assert header == list(rows(PREDICTION, LABELS))
+    assert header == list(LAYOUT.row(PREDICTION))
     assert row == ["a,1", "0", "5", "23", TEXT, "background", "1.000000", "0.000000", "1.000000"]
 
 
@@ -72,7 +75,7 @@ def test_a_run_without_predictions_leaves_an_empty_table(tmp_path, name, lines):
 
 def test_nothing_stands_at_the_path_before_the_end(tmp_path):
     path = tmp_path / "a.jsonl"
-    with open_writer(path, LABELS) as writer:
+    with open_writer(path, LAYOUT) as writer:
         writer.write(PREDICTION)
         assert not path.exists()
     assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"]
@@ -84,7 +87,7 @@ def test_an_error_leaves_the_older_file_and_no_draft(tmp_path, error):
     path.write_text("older")
 
     def fail():
-        with open_writer(path, LABELS) as writer:
+        with open_writer(path, LAYOUT) as writer:
             writer.write(PREDICTION)
             raise error
 
@@ -97,7 +100,7 @@ def test_an_error_leaves_the_older_file_and_no_draft(tmp_path, error):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.xlsx", r'kind "\.xlsx" .*only these: \.csv, \.jsonl'),
+        ("a.xlsx", r'kind "\.xlsx" .*only these: \.csv, \.jsonl, \.parquet'),
         ("none/a.csv", "there is no folder"),
         ("folder.csv", "is a folder"),
     ],
@@ -105,7 +108,7 @@ def test_an_error_leaves_the_older_file_and_no_draft(tmp_path, error):
 def test_a_path_that_cannot_be_written_is_refused_before_any_work(tmp_path, name, message):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(DataError, match=message):
-        open_writer(tmp_path / name, LABELS)
+        open_writer(tmp_path / name, LAYOUT)
 
 
 def test_rejected_records_are_written_beside_the_output(tmp_path):
@@ -126,3 +129,58 @@ def test_rejected_records_of_an_earlier_run_are_removed(tmp_path):
     with open_rejected(tmp_path / "a.csv"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+44 20", "-5 degrees", "@here", "\tx", "\rx"])
+def test_a_cell_that_a_spreadsheet_would_run_is_marked_as_text(tmp_path, text):
+    prediction = replace(PREDICTION, sentence=Sentence(text, 0, 0, len(text), text))
+    written(tmp_path / "a.csv", prediction)
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        [row] = csv.DictReader(file, strict=True)
+    assert (row["article_id"], row["text"]) == (f"'{text}", f"'{text}")
+    assert json.loads(written(tmp_path / "a.jsonl", prediction))["text"] == text
+
+
+def test_parquet_reads_back(tmp_path):
+    path = tmp_path / "a.parquet"
+    with open_writer(path, LAYOUT) as writer:
+        for _ in range(3):
+            writer.write(PREDICTION)
+    rows = pyarrow.parquet.read_table(path).to_pylist()
+    assert len(rows) == 3
+    assert {k: v for k, v in rows[0].items() if not isinstance(v, float)} == {
+        k: v for k, v in LAYOUT.row(PREDICTION).items() if not isinstance(v, float)
+    }
+    assert rows[0]["confidence"] == pytest.approx(0.987654, abs=1e-6)
+
+
+def test_parquet_is_written_in_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(write, "ROWS_PER_GROUP", 2)
+    with open_writer(tmp_path / "a.parquet", LAYOUT) as writer:
+        for _ in range(5):
+            writer.write(PREDICTION)
+    assert pyarrow.parquet.ParquetFile(tmp_path / "a.parquet").num_row_groups == 3
+
+
+@pytest.mark.parametrize(("limit", "low"), [(0.99, True), (0.98, False)])
+def test_low_confidence_is_marked_in_every_format(tmp_path, limit, low):
+    layout = Layout(LABELS, limit)
+    for suffix in ("csv", "jsonl", "parquet"):
+        with open_writer(tmp_path / f"a.{suffix}", layout) as writer:
+            writer.write(PREDICTION)
+    assert json.loads((tmp_path / "a.jsonl").read_text())["low_confidence"] is low
+    assert (tmp_path / "a.csv").read_text().splitlines()[1].endswith(f'"{str(low).lower()}"')
+    assert pyarrow.parquet.read_table(tmp_path / "a.parquet")["low_confidence"].to_pylist() == [low]
+
+
+def test_when_too_many_are_rejected_the_reasons_stay_and_the_result_does_not(tmp_path):
+    out = tmp_path / "a.csv"
+
+    def job():
+        with open_rejected(out) as reject, open_writer(out, LAYOUT):
+            reject(Rejected("b.jsonl", 4, "empty"))
+            raise TooManyRejectedError
+
+    with pytest.raises(TooManyRejectedError):
+        job()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv.rejected.jsonl"]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from predict.articles import Article, read
+from predict.articles import read
+from predict.records import Article
 from train import splits
 
 SEEDS = Path(__file__).parents[2] / "seeds"
