@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol, TextIO
+from typing import BinaryIO, Protocol, TextIO, TypeVar
 
 from models.errors import DataError, TooManyRejectedError
 from predict.label import Prediction
@@ -123,10 +123,11 @@ class ParquetWriter:
         self._rows = []
 
 
+W = TypeVar("W", bound=Writer)
+
+
 @contextmanager
-def _as_text(
-    kind: Callable[[TextIO, Layout], Writer], file: BinaryIO, layout: Layout
-) -> Iterator[Writer]:
+def _as_text(kind: Callable[[TextIO, Layout], W], file: BinaryIO, layout: Layout) -> Iterator[W]:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     yield kind(text, layout)
     text.flush()
@@ -139,8 +140,17 @@ def _as_parquet(file: BinaryIO, layout: Layout) -> Iterator[Writer]:
         yield writer
 
 
+@contextmanager
+def _as_html(file: BinaryIO, layout: Layout) -> Iterator[Writer]:
+    from predict.page import HtmlWriter
+
+    with _as_text(HtmlWriter, file, layout) as writer, closing(writer):
+        yield writer
+
+
 WRITERS: dict[str, Callable[[BinaryIO, Layout], AbstractContextManager[Writer]]] = {
     ".csv": partial(_as_text, CsvWriter),
+    ".html": _as_html,
     ".jsonl": partial(_as_text, JsonlWriter),
     ".parquet": _as_parquet,
 }

@@ -104,7 +104,8 @@ def predict(
             "-o",
             "--output",
             metavar="OUTPUT",
-            help="File to write, .jsonl, .csv or .parquet; - for JSONL on standard output. "
+            help="File to write: .jsonl, .csv, .parquet, or .html to look at; - for JSONL on "
+            "standard output. "
             "Default: readable lines in the terminal.",
         ),
     ] = None,

@@ -3,29 +3,23 @@
 The screenshots stay in ``build/screenshots`` to be looked at.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import browser as browser_of_tests
 import mlflow
 import pytest
+from browser import PATIENCE_MS, chromium, needs_chromium
 from command import ENVIRONMENT
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from servers import mlflow_process
 
 from train import store
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-PATIENCE_MS = 60_000
 VIEW = "workflowType=machine_learning"
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: make browser"),
+    needs_chromium,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow's database layer
 ]
 
@@ -40,11 +34,8 @@ def ui(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -69,8 +60,7 @@ def keep(page: Page, name: str) -> None:
     if close.count():  # the assistant takes a quarter of the width
         close.first.click()
     page.wait_for_timeout(500)  # until what opened has been drawn
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    browser_of_tests.keep(page, name)
 
 
 def address_of(ui: str, run: mlflow.entities.Run, tail: str = "") -> str:

@@ -34,7 +34,7 @@ HOMES = {
     "sentencex": {"predict/sentences.py"},
     "typer": {"train/cli.py"},
     "matplotlib": {"train/figures.py", "train/page.py"},
-    "jinja2": {"train/page.py"},
+    "jinja2": {"train/page.py", "predict/page.py"},
     "yaml": {"train/config.py", "train/card.py"},
 }
 

@@ -1,4 +1,6 @@
+import base64
 import csv
+import hashlib
 import json
 from dataclasses import replace
 
@@ -100,7 +102,7 @@ def test_an_error_leaves_the_older_file_and_no_draft(tmp_path, error):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.xlsx", r'kind "\.xlsx" .*only these: \.csv, \.jsonl, \.parquet'),
+        ("a.xlsx", r'kind "\.xlsx" .*only these: \.csv, \.html, \.jsonl, \.parquet'),
         ("none/a.csv", "there is no folder"),
         ("folder.csv", "is a folder"),
     ],
@@ -184,3 +186,19 @@ def test_when_too_many_are_rejected_the_reasons_stay_and_the_result_does_not(tmp
     with pytest.raises(TooManyRejectedError):
         job()
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv.rejected.jsonl"]
+
+
+def test_html_escapes_everything_and_permits_its_own_script_alone(tmp_path):
+    nasty = '<script>alert("x")</script>'
+    prediction = replace(PREDICTION, sentence=Sentence(nasty, 0, 0, len(nasty), nasty))
+    content = written(tmp_path / "a.html", prediction, PREDICTION)
+    assert content.count("<script") == 1
+    assert content.count("&lt;script&gt;") == 2  # the name of the article and the sentence
+    script = content.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src &#39;sha256-{digest}&#39;" in content
+    assert content.count("<article") == 2
+
+
+def test_a_page_without_predictions_is_whole(tmp_path):
+    assert written(tmp_path / "a.html").rstrip().endswith("</html>")
