@@ -55,7 +55,7 @@ def read(
     sources: list[Iterator[Article | Rejected]] = []
     for name in inputs:
         if name != STDIN:
-            for path in _files(name):
+            for path in files([name]):
                 if not line_feed_is_a_byte and _kind(path)[0] in LINE_FORMATS:
                     raise DataError(
                         f"{_name(path)}: lines cannot be told apart in {encoding}; convert the "
@@ -67,6 +67,16 @@ def read(
         else:
             sources.append(_read_stdin(stdin, stdin_format, options))
     return chain.from_iterable(sources)
+
+
+def files(inputs: Sequence[str]) -> list[Path]:
+    """Return the files that ``inputs`` name, in the order in which they are read.
+
+    Raises DataError for standard input, which is no file, and for what ``read`` refuses.
+    """
+    if STDIN in inputs:
+        raise DataError("standard input cannot be read twice; name files instead")
+    return [path for name in inputs for path in _files(name)]
 
 
 def _require_encoding(encoding: str) -> bool:
@@ -81,25 +91,25 @@ def _require_encoding(encoding: str) -> bool:
 def _files(name: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if _is_known(file) and file.is_file()]
-        if not files:
+        found = [file for file in sorted(path.rglob("*")) if _is_known(file) and file.is_file()]
+        if not found:
             raise DataError(
                 f"{_name(path)}: the folder holds no file of a kind that can be read: {_known()}"
             )
     elif path.exists():
-        files = [_require_known(path)]
+        found = [_require_known(path)]
     else:
         matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207
-        files = [_require_known(match) for match in matches if match.is_file()]
-        if not files:
+        found = [_require_known(match) for match in matches if match.is_file()]
+        if not found:
             raise DataError(
                 f"{_name(path)}: there is no such file or folder; "
                 f"files of these kinds can be read: {_known()}"
             )
-    for file in files:
+    for file in found:
         if not os.access(file, os.R_OK):
             raise DataError(f"{_name(file)}: there is no permission to read this file")
-    return files
+    return found
 
 
 def _kind(path: Path) -> tuple[str, bool]:

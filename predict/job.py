@@ -25,6 +25,13 @@ class Summary:
     rejected: int
     sentences: int
 
+    def __add__(self, other: "Summary") -> "Summary":
+        return Summary(
+            self.labelled + other.labelled,
+            self.rejected + other.rejected,
+            self.sentences + other.sentences,
+        )
+
     def require_few_rejected(self, share: float) -> None:
         """Raise TooManyRejectedError when more than ``share`` of the records were rejected.
 
@@ -34,7 +41,7 @@ class Summary:
         if self.rejected > max(FEW, share * read):
             raise TooManyRejectedError(
                 f"{self.rejected:,} of {read:,} records were rejected, more than {share:.0%} "
-                "(--max-rejected), so no file was written; the reasons stand above"
+                "(--max-rejected); the reasons stand above"
             )
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO, TypeVar
 
-from models.errors import DataError, TooManyRejectedError
+from models.errors import DataError, SitrepError, TooManyRejectedError
 from predict.label import Prediction
 from predict.records import Rejected
 
@@ -199,7 +199,7 @@ def open_rejected(out: Path) -> Iterator[Callable[[Rejected], None]]:
     """
     path, count = rejected_path(out), 0
     too_many: TooManyRejectedError | None = None
-    with _whole_file(path) as file:
+    with whole_file(path) as file:
 
         def write(record: Rejected) -> None:
             nonlocal count
@@ -218,13 +218,16 @@ def open_rejected(out: Path) -> Iterator[Callable[[Rejected], None]]:
 
 @contextmanager
 def _writer(path: Path, layout: Layout) -> Iterator[Writer]:
-    with _whole_file(path) as file, WRITERS[path.suffix.lower()](file, layout) as writer:
+    with whole_file(path) as file, WRITERS[path.suffix.lower()](file, layout) as writer:
         yield writer
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a draft to write to, which takes the place of ``path`` unless the block raises."""
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a draft to write to, which takes the place of ``path`` unless the block raises.
+
+    Raises SitrepError when the disk is full or ``path`` cannot be written for another reason.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         with draft.open("wb") as file:
@@ -232,13 +235,16 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+    except OSError as error:  # a full disk, a quota, a folder that went away
+        draft.unlink(missing_ok=True)
+        raise SitrepError(f"{path} cannot be written: {error.strerror or error}") from error
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a new name in ``folder`` survive a power cut; the file's own fsync does not."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

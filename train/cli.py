@@ -13,8 +13,9 @@ import shutil
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Show what a config means.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
+PartFormat = Literal["parquet", "jsonl", "csv"]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one setting; may be repeated."),
@@ -88,7 +90,10 @@ def train(
     out.print(display.training(result, _command()))
 
 
-@app.command(epilog="Example: sitrep predict news/ 'more/*.html' -o labels.csv")
+@app.command(
+    epilog="Examples: sitrep predict news/ 'more/*.html' -o labels.csv; "
+    "sitrep predict dump.jsonl.gz --job labels/ --workers 2"
+)
 def predict(
     inputs: Annotated[
         list[str],
@@ -126,6 +131,21 @@ def predict(
             "is written and the exit code is 3.",
         ),
     ] = 0.01,
+    job_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--job",
+            metavar="DIR",
+            help="Write part files into this folder in place of OUTPUT, each whole or not at all; "
+            "the same command goes on where it was stopped.",
+        ),
+    ] = None,
+    parts: Annotated[
+        PartFormat, typer.Option(help="Format of the part files of a --job.")
+    ] = "parquet",
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes of a --job; the result is the same for any.")
+    ] = 1,
     stdin_format: Annotated[
         StdinFormat, typer.Option(help="What standard input holds; auto looks at its first line.")
     ] = "auto",
@@ -142,6 +162,14 @@ def predict(
     import models
     from predict import articles, job, sentences, write
 
+    if job_folder is not None:
+        if output is not None:
+            raise DataError("give either -o or --job: a job writes part files into its folder")
+        options = {"split": split, "min_confidence": min_confidence, "encoding": encoding}
+        options |= {"text": text, "article_id": article_id}
+        summary = _large_job(inputs, job_folder, f".{parts}", workers, _bundle(model), options)
+        summary.require_few_rejected(max_rejected)
+        return
     target = Path(output) if output not in (None, "-") else None
     if target is not None:
         write.check_target(target)
@@ -520,6 +548,39 @@ def _data_settings(
     if article_id is not None:
         named["article_id"] = article_id
     return DataSettings(files=tuple(files), columns=Columns(**named), labels=labels)
+
+
+def _large_job(
+    inputs: list[str],
+    folder: Path,
+    suffix: str,
+    workers: int,
+    bundle: Path,
+    options: dict[str, Any],
+) -> Any:
+    """Run or go on with the job in ``folder`` and say what it came to; return its Summary."""
+    import models
+    from models.bundle import verify
+    from predict import articles, chunks, write
+    from train import progress
+
+    for name in chunks.ONE_THREAD:  # read when torch is imported, here and in the workers
+        os.environ[name] = "1"
+    started = time.perf_counter()
+    files = articles.files(inputs)
+    planned = chunks.plan(files, bundle, options, suffix)
+    labels = verify(bundle).labels
+    layout = write.Layout(labels, options["min_confidence"])
+    task = chunks.Task(folder, suffix, layout, options["split"])
+    columns = {"text": options["text"], "id": options["article_id"]}
+    with chunks.opened(folder, planned), progress.chunk_counter(err) as on_chunk:
+        records = articles.read(
+            [str(file) for file in files], columns=columns, encoding=options["encoding"]
+        )
+        summary = chunks.run(records, task, partial(models.load, bundle), workers, on_chunk)
+    seconds = time.perf_counter() - started
+    err.print(f"{summary} in {seconds:.1f} s, in the part files of {folder}", markup=False)
+    return summary
 
 
 def _doubt_labels(found: Any, output: Path | None) -> None:

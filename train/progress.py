@@ -1,6 +1,7 @@
 """Bars and counters that show long work going on; on a terminal only."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,9 @@ from rich.progress import (
 )
 
 logger = logging.getLogger(__name__)
+
+LINE_SECONDS = 60
+"""Between two lines on long work where there is no terminal for a bar."""
 
 OnRunStep = Callable[[str, int, int, Mapping[str, float]], None]
 """Called while fitting with (name of the run or fit, step, steps planned, figures)."""
@@ -58,3 +62,28 @@ def counter(console: Console) -> Iterator[Callable[[object], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
         yield lambda _: progress.advance(task)
+
+
+@contextmanager
+def chunk_counter(console: Console) -> Iterator[Callable[[Any], None]]:
+    """Count the chunks and sentences of a job; without a terminal, a line every minute."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.completed:,.0f} chunks, {task.fields[sentences]:,} sentences"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None, sentences=0)
+        said = time.monotonic()
+        chunks = sentences = 0
+
+        def on_chunk(summary: Any) -> None:
+            nonlocal said, chunks, sentences
+            chunks += 1
+            sentences += summary.sentences
+            progress.update(task, completed=chunks, sentences=sentences)
+            if not console.is_terminal and time.monotonic() - said > LINE_SECONDS:
+                said = time.monotonic()
+                logger.info("%s chunks, %s sentences", f"{chunks:,}", f"{sentences:,}")
+
+        yield on_chunk

@@ -47,11 +47,7 @@ def test_both_families_train_and_compare(
     done = sitrep(tmp_path, "train", "first.yaml", "second.yaml", *FOUND)
     assert done.code == 0, done.err
     assert all(f"  {label}  " in done.out for label in labels)
-    compared = sitrep(
-        *(tmp_path, "compare", "models:/sitrep/1", "models:/sitrep/2", "--data", "rows.jsonl")
-    )
-    assert compared.code == 0, compared.err
-    assert "McNemar" in compared.out
+    assert "McNemar" in done.out  # the comparison
 
 
 def test_fifty_thousand_rows_train(tmp_path: Path) -> None:

@@ -177,3 +177,26 @@ def test_too_many_rejected_records_end_with_code_3_and_no_result(
     assert names == {"news.jsonl", "out.parquet.rejected.jsonl"}
     assert sitrep(workspace, *words, "--max-rejected", "0.5").code == 0
     assert len(pd.read_parquet(tmp_path / "out.parquet")) == 20
+
+
+def test_a_job_writes_parts_and_goes_on_without_doing_them_again(
+    workspace: Path, tmp_path: Path
+) -> None:
+    news = [json.dumps({"id": f"n{n}", "text": "Avoid travel. Troops left."}) for n in range(4_500)]
+    (tmp_path / "news.jsonl").write_text("\n".join(news))
+    words = ("predict", tmp_path / "news.jsonl", "--job", tmp_path / "job", "--parts", "jsonl")
+    first = sitrep(workspace, *words, "--model", "models:/sitrep/1")
+    assert first.code == 0, first.err
+    parts = sorted((tmp_path / "job").glob("part-*.jsonl"))
+    rows = [json.loads(line) for path in parts for line in path.read_text().splitlines()]
+    assert [row["article_id"] for row in rows[::2]] == [f"n{n}" for n in range(4_500)]
+    parts[1].unlink()
+    before = [path.stat().st_mtime_ns for path in (parts[0], parts[2])]
+    again = sitrep(workspace, *words, "--model", "models:/sitrep/1", "--workers", "2")
+    assert again.code == 0, again.err
+    assert "4,500 records read = 4,500 labelled" in again.last_line
+    assert [path.stat().st_mtime_ns for path in (parts[0], parts[2])] == before
+    assert parts[1].exists()
+    refused = sitrep(workspace, *words, "--model", "models:/sitrep/2")
+    assert (refused.code, "a job with another model" in refused.last_line) == (2, True)
+    assert sitrep(workspace, *words, "-o", "x.csv").code == 2
