@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Show what a config means.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+review_app = typer.Typer(help="Ask a person for the labels that teach most.", no_args_is_help=True)
+app.add_typer(review_app, name="review")
 
 PartFormat = Literal["parquet", "jsonl", "csv"]
 Overrides = Annotated[
@@ -399,6 +401,68 @@ def corpus(
     else:
         output.write_text(page, encoding="utf-8")
         err.print(f"written to {output}", markup=False)
+
+
+@review_app.command("queue", epilog="Example: sitrep review queue news/ -o queue.csv --n 200")
+def review_queue(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT…", help="Articles, as for predict."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help="File to write: .csv, .jsonl, or .json for Label Studio."
+        ),
+    ],
+    count: Annotated[int, typer.Option("--n", min=1, help="Sentences to ask for.")] = 200,
+    model: ModelOption = None,
+) -> None:
+    """Choose the sentences of INPUT that a person should label next: uncertain and different.
+
+    Fill in the column "label" (or label the tasks in Label Studio), then: sitrep review import.
+    """
+    import models
+    from predict import articles, label, review, sentences
+    from predict.records import Article
+
+    review.check_target(output)
+    records = articles.read(inputs, sys.stdin.buffer)
+    classifier = models.load(_bundle(model))
+    cut = (s for r in records if isinstance(r, Article) for s in sentences.split(r))
+    chosen = review.queue(label.label(cut, classifier), count, seed=0)
+    if not chosen:
+        raise DataError("no article could be read")
+    review.write(output, chosen)
+    err.print(f"{len(chosen):,} sentences to label are in {output}", markup=False)
+
+
+@review_app.command("import", epilog="Example: sitrep review import queue.csv --into mine.jsonl")
+def review_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The queue, labels filled in.")],
+    target: Annotated[
+        Path, typer.Option("--into", help="Labelled JSONL file to add them to; made if missing.")
+    ],
+    model: ModelOption = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="All permitted labels, separated by commas. Default: the model's."),
+    ] = None,
+) -> None:
+    """Check the labels in FILE and add them to a labelled file, each sentence once."""
+    from models.bundle import verify
+    from predict import review
+
+    permitted = [part.strip() for part in labels.split(",")] if labels else None
+    answered = review.read(file, permitted or verify(_bundle(model)).labels)
+    if target.suffix.lower() != ".jsonl":
+        raise DataError(f"{target}: labels are added to a .jsonl file")
+    added = review.add(target, answered.rows)
+    err.print(
+        f"{added:,} sentences added to {target}, {len(answered.rows) - added:,} stood there "
+        f"already, {answered.unlabelled:,} have no label yet",
+        markup=False,
+    )
 
 
 @app.command(name="models", epilog="Example: sitrep models --json")

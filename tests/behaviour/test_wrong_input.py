@@ -129,7 +129,7 @@ def test_help_teaches_with_an_example(tmp_path: Path, words: str) -> None:
     done = sitrep(tmp_path, *words.split(), "--help")
     assert done.code == 0
     assert "Usage: " in done.out
-    assert "Example: sitrep " in done.out or words in ("", "config")
+    assert "Example: sitrep " in done.out or words in ("", "config", "review")
 
 
 def test_show_prints_what_train_reads(folder: Path) -> None:
