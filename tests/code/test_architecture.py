@@ -25,6 +25,7 @@ HOMES = {
         "models/transformer.py",
         "train/corpus.py",
         "train/suspects.py",
+        "predict/review.py",
     },
     "cleanlab": {"train/suspects.py"},
     "skops": {"models/tfidf.py"},
