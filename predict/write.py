@@ -77,7 +77,7 @@ class CsvWriter:
         self._csv.writerow(layout.columns())
 
     def write(self, prediction: Prediction) -> None:
-        self._csv.writerow(map(_cell, self._layout.row(prediction).values()))
+        self._csv.writerow(map(cell, self._layout.row(prediction).values()))
 
 
 class JsonlWriter:
@@ -257,7 +257,7 @@ def _json_line(record: dict[str, object]) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
     """Return ``value`` as a cell that no spreadsheet runs, and a probability as 0.000012.
 
     A text that begins like a formula gets an apostrophe in front, as spreadsheets mark text.

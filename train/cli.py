@@ -13,6 +13,8 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -133,6 +135,15 @@ def predict(
             "is written and the exit code is 3.",
         ),
     ] = 0.01,
+    articles_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--articles",
+            metavar="FILE",
+            help="Also write one row per article, .csv or .jsonl: sentences by label, and the "
+            "surest of each.",
+        ),
+    ] = None,
     job_folder: Annotated[
         Path | None,
         typer.Option(
@@ -162,11 +173,11 @@ def predict(
     that cannot be read go to OUTPUT.rejected.jsonl.
     """
     import models
-    from predict import articles, job, sentences, write
+    from predict import articles, job, sentences, summaries, write
 
     if job_folder is not None:
-        if output is not None:
-            raise DataError("give either -o or --job: a job writes part files into its folder")
+        if output is not None or articles_file is not None:
+            raise DataError("a --job writes part files into its folder: leave -o and --articles")
         options = {"split": split, "min_confidence": min_confidence, "encoding": encoding}
         options |= {"text": text, "article_id": article_id}
         summary = _large_job(inputs, job_folder, f".{parts}", workers, _bundle(model), options)
@@ -175,14 +186,19 @@ def predict(
     target = Path(output) if output not in (None, "-") else None
     if target is not None:
         write.check_target(target)
+    if articles_file is not None:
+        summaries.check_target(articles_file)
     columns = {"text": text, "id": article_id}
     records = articles.read(inputs, sys.stdin.buffer, stdin_format, columns, encoding)
     classifier = models.load(_bundle(model))
     cut = sentences.split if split else sentences.whole
     started = time.perf_counter()
     layout = write.Layout(classifier.labels, min_confidence)
-    with terminal.sinks(target, output == "-", layout) as (write_one, reject):
-        summary = job.run(records, classifier, cut, write_one, reject)
+    with (
+        terminal.sinks(target, output == "-", layout) as (write_one, reject),
+        _summaries(articles_file, classifier.labels) as summarise,
+    ):
+        summary = job.run(records, classifier, cut, terminal.both(write_one, summarise), reject)
         summary.require_few_rejected(max_rejected)
         if not summary.labelled:  # raised in here, so that an older output stays as it was
             raise DataError("no article could be read; the reasons stand above")
@@ -612,6 +628,17 @@ def _data_settings(
     if article_id is not None:
         named["article_id"] = article_id
     return DataSettings(files=tuple(files), columns=Columns(**named), labels=labels)
+
+
+@contextmanager
+def _summaries(path: Path | None, labels: tuple[str, ...]) -> Iterator[Callable[[Any], None]]:
+    from predict import summaries
+
+    if path is None:
+        yield lambda prediction: None
+    else:
+        with summaries.opened(path, labels) as take:
+            yield take
 
 
 def _large_job(

@@ -56,14 +56,16 @@ def sinks(
             write.open_writer(target, layout) as writer,
             progress.counter(err) as count,
         ):
-            yield _both(writer.write, count), _both(keep, _first_rejected_shown())
+            yield both(writer.write, count), both(keep, _first_rejected_shown())
     elif to_stdout:
         yield write.JsonlWriter(sys.stdout, layout).write, _first_rejected_shown()
     else:
         yield _printer(layout.labels), _first_rejected_shown()
 
 
-def _both(first: Callable[[T], None], second: Callable[[T], None]) -> Callable[[T], None]:
+def both(first: Callable[[T], None], second: Callable[[T], None]) -> Callable[[T], None]:
+    """Return a function that passes what it is given on to both."""
+
     def call(value: T) -> None:
         first(value)
         second(value)
