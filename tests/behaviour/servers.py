@@ -26,11 +26,14 @@ def mlflow_process(
 ) -> Iterator[str]:
     """Run ``mlflow words… --host 127.0.0.1 --port N`` and give its address once it answers."""
     port = free_port()
+    # MLflow looks for uvicorn on the PATH, where that of this environment need not be.
+    found_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    added = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PATH": found_first}
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1", "--port", str(port)],
             cwd=folder,
-            env=dict(environment) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env=dict(environment) | added,
             stdout=log,
             stderr=log,
             start_new_session=True,
