@@ -69,7 +69,7 @@ class Blend:
     def fit(self, train: Rows, valid: Rows, on_step: OnStep) -> Self:
         """Fit every member on ``train``, and their weights on ``valid``.
 
-        While it lasts, ``on_step`` is told of the last member alone, at the end of the whole.
+        ``on_step`` is told of the last member and, where that judges nothing, of the whole.
 
         Raises ModelError when a member cannot be fitted.
         """
@@ -89,7 +89,7 @@ class Blend:
         last.fit(train, seen, told)
         logs = self._log_probabilities(valid.texts)
         self.weights = _fit_weights(logs, valid.targets)
-        if len(valid):
+        if len(valid) and not self.choosing:
             guess = np.tensordot(self.weights, logs, axes=1).argmax(axis=1)
             columns = range(len(self.labels))
             score = f1_score(valid.targets, guess, labels=columns, average="macro", zero_division=0)

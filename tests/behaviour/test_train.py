@@ -25,7 +25,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 ARTIFACTS = {
     "config.yaml",
     "report.json",
+    "report.html",
+    "model_card.md",
     "split.json",
+    "label_f1.png",
+    "risk_coverage.png",
     "confusion_matrix.png",
     "reliability.png",
     "test_predictions.parquet",
