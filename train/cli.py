@@ -95,8 +95,8 @@ def train(
 
 
 @app.command(
-    epilog="Examples: sitrep predict news/ 'more/*.html' -o labels.csv; "
-    "sitrep predict dump.jsonl.gz --job labels/ --workers 2"
+    epilog="Example: sitrep predict news/ -o labels.csv; for millions: sitrep predict "
+    "dump.jsonl.gz --job labels/ --workers 2"
 )
 def predict(
     inputs: Annotated[
