@@ -27,7 +27,7 @@ fuzz: $(INSTALLED)
 # Chromium for the tests of the UI, which are skipped without it.
 browser:
 	@command -v chromium >/dev/null || { $(AS_ROOT) apt-get update -qq && \
-		$(AS_ROOT) apt-get install -y -qq --no-install-recommends chromium; }
+		$(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
