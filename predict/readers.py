@@ -46,15 +46,9 @@ Reader = Callable[[BinaryIO, str, ReadOptions], Iterator[Article | Rejected]]
 
 def read_txt(file: BinaryIO, name: str, options: ReadOptions) -> Iterator[Article | Rejected]:
     """Yield the whole file as one article."""
-    raw = file.read(options.max_record_bytes + 1)
-    if len(raw) > options.max_record_bytes:
-        yield Rejected(name, None, options.too_long)
-        return
-    try:
-        text = raw.removeprefix(BOM).decode(options.encoding)
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        yield Rejected(name, line, undecodable(error, options))
+    text = _whole(file, name, options)
+    if isinstance(text, Rejected):
+        yield text
         return
     yield Article(id=name, text=text) if text.strip() else Rejected(name, None, "no text in it")
 
@@ -64,16 +58,9 @@ def read_html(file: BinaryIO, name: str, options: ReadOptions) -> Iterator[Artic
     import trafilatura  # takes a second
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
-    raw = file.read(options.max_record_bytes + 1)
-    if len(raw) > options.max_record_bytes:
-        yield Rejected(name, None, options.too_long)
-        return
-    try:
-        page = raw.removeprefix(BOM).decode(options.encoding)
-    except UnicodeDecodeError as error:
-        declared = CHARSET.search(raw[:HEAD_BYTES])
-        hint = f"; the page says {declared[1].decode()}" if declared else ""
-        yield Rejected(name, None, undecodable(error, options) + hint)
+    page = _whole(file, name, options)
+    if isinstance(page, Rejected):
+        yield page
         return
     # It reads bytes that are not HTML as text, and gives up on what is no page with None.
     found = trafilatura.bare_extraction(page, with_metadata=True, include_comments=False)
@@ -182,6 +169,20 @@ def undecodable(error: UnicodeDecodeError, options: ReadOptions) -> str:
     known = options.encoding.upper() if options.encoding == "utf-8" else options.encoding
     byte = error.object[error.start]
     return f"not {known} (byte 0x{byte:02x}); save the file as {known} or name its --encoding"
+
+
+def _whole(file: BinaryIO, name: str, options: ReadOptions) -> str | Rejected:
+    """The text of a file that is one record, or why it is none."""
+    raw = file.read(options.max_record_bytes + 1)
+    if len(raw) > options.max_record_bytes:
+        return Rejected(name, None, options.too_long)
+    try:
+        return raw.removeprefix(BOM).decode(options.encoding)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        declared = CHARSET.search(raw[:HEAD_BYTES])  # by an HTML page
+        hint = f"; the page says {declared[1].decode()}" if declared else ""
+        return Rejected(name, line, undecodable(error, options) + hint)
 
 
 def _json_record(name: str, number: int, line: bytes, options: ReadOptions) -> Article | Rejected:
