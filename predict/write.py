@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -211,7 +212,7 @@ def open_rejected(out: Path) -> Iterator[Callable[[Rejected], None]]:
         except TooManyRejectedError as error:
             too_many = error
     if not count:
-        path.unlink()
+        path.unlink(missing_ok=True)  # gone when two workers were given the same chunk
     if too_many is not None:
         raise too_many
 
@@ -228,7 +229,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     Raises SitrepError when the disk is full or ``path`` cannot be written for another reason.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    # By machine too, for on a shared disk two processes of one number may write the same part.
+    draft = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.draft")
     try:
         with draft.open("wb") as file:
             yield file
