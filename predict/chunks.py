@@ -36,6 +36,9 @@ SUMMARY = "summary.json"
 IN_FLIGHT = 2
 """Chunks a worker that wait for it: enough that it never waits itself."""
 HASH_BYTES = 1 << 20
+Chunk = list[Article | Rejected]
+Finish = Callable[[int, Summary], None]
+"""Told the number of a chunk that is done, and what it came to."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Sums are split among threads, so that their last digits depend on how many there are."""
 
@@ -52,6 +55,10 @@ class Task:
     suffix: str
     layout: Layout
     split: bool
+
+
+Engine = Callable[[Iterable[Article | Rejected], Task, Callable[[], Classifier], int, Finish], None]
+"""Where chunks are labelled: ``work``, on this machine."""
 
 
 def plan(
@@ -88,9 +95,30 @@ def opened(folder: Path, planned: Mapping[str, Any]) -> Iterator[None]:
         except OSError:
             raise SitrepError(f"another process works on the job in {folder}") from None
         _require_same(folder, json.loads(file.read()), planned)
-        for left in folder.glob(".*.draft"):  # of a process that was killed
-            left.unlink()
+        _remove_drafts(folder)
         yield
+        _remove_drafts(folder)
+
+
+def work(
+    records: Iterable[Article | Rejected],
+    task: Task,
+    load: Callable[[], Classifier],
+    workers: int,
+    finish: Finish,
+) -> None:
+    """Label the chunks that ``task.folder`` lacks on this machine.
+
+    load:     gives the classifier; called once in each process, so it must be picklable
+    workers:  processes; 1 works in this one
+    finish:   told of every chunk of ``records``, also of those that were done before
+
+    Raises SitrepError when a worker was killed; what was committed until then stays.
+    """
+    if workers == 1:
+        _work_here(records, task, load, finish)
+    else:
+        _work_in_processes(records, task, load, workers, finish)
 
 
 def run(
@@ -99,14 +127,13 @@ def run(
     load: Callable[[], Classifier],
     workers: int,
     on_chunk: Callable[[Summary], None],
+    engine: Engine = work,
 ) -> Summary:
-    """Label every chunk of ``records`` that ``task.folder`` lacks and return what all came to.
+    """Label the chunks of ``records`` that ``task.folder`` lacks; return what all came to.
 
-    load:      gives the classifier; called once in each process, so it must be picklable
-    workers:   processes; 1 works in this one. The result is the same for any number
     on_chunk:  told of each chunk when it is done, also of those that were done before
 
-    Raises SitrepError when a worker was killed; what was committed until then stays.
+    The result is the same for any number of workers and for any engine, which takes the rest.
     """
     done: dict[int, Summary] = {}
 
@@ -114,10 +141,7 @@ def run(
         done[number] = summary
         on_chunk(summary)
 
-    if workers == 1:
-        _work_here(records, task, load, finish)
-    else:
-        _work_in_processes(records, task, load, workers, finish)
+    engine(records, task, load, workers, finish)
     total = sum((done[number] for number in sorted(done)), Summary(0, 0, 0))
     with write.whole_file(task.folder / SUMMARY) as file:
         content = {"chunks": len(done), **asdict(total)}
@@ -125,9 +149,20 @@ def run(
     return total
 
 
-def cut(records: Iterable[Article | Rejected]) -> Iterator[list[Article | Rejected]]:
+def missing(
+    records: Iterable[Article | Rejected], task: Task, finish: Finish
+) -> Iterator[tuple[int, Chunk]]:
+    """Yield each chunk that has no part file yet, by number, and tell ``finish`` of the others."""
+    for number, chunk in enumerate(cut(records)):
+        if part(task, number).exists():
+            finish(number, summary_of(chunk, task))
+        else:
+            yield number, chunk
+
+
+def cut(records: Iterable[Article | Rejected]) -> Iterator[Chunk]:
     """Yield the records in chunks of at most CHUNK_RECORDS, closed at CHUNK_CHARACTERS of text."""
-    chunk: list[Article | Rejected] = []
+    chunk: Chunk = []
     characters = 0
     for record in records:
         chunk.append(record)
@@ -144,9 +179,7 @@ def part(task: Task, number: int) -> Path:
     return task.folder / f"part-{number:06d}{task.suffix}"
 
 
-def label_chunk(
-    number: int, chunk: list[Article | Rejected], classifier: Classifier, task: Task
-) -> Summary:
+def label_chunk(number: int, chunk: Chunk, classifier: Classifier, task: Task) -> Summary:
     """Label ``chunk`` and commit its part file; what was rejected is committed before it.
 
     The part file is the proof that the chunk is done, so it comes last.
@@ -157,7 +190,7 @@ def label_chunk(
         return job.run(chunk, classifier, cut_article, writer.write, reject)
 
 
-def summary_of(chunk: list[Article | Rejected], task: Task) -> Summary:
+def summary_of(chunk: Chunk, task: Task) -> Summary:
     """Return what a chunk that was done earlier came to, by its records."""
     cut_article = sentences.split if task.split else sentences.whole
     articles = [record for record in chunk if isinstance(record, Article)]
@@ -169,13 +202,10 @@ def _work_here(
     records: Iterable[Article | Rejected],
     task: Task,
     load: Callable[[], Classifier],
-    finish: Callable[[int, Summary], None],
+    finish: Finish,
 ) -> None:
     classifier = None
-    for number, chunk in enumerate(cut(records)):
-        if part(task, number).exists():
-            finish(number, summary_of(chunk, task))
-            continue
+    for number, chunk in missing(records, task, finish):
         if classifier is None:
             classifier = load()
         finish(number, label_chunk(number, chunk, classifier, task))
@@ -186,16 +216,13 @@ def _work_in_processes(
     task: Task,
     load: Callable[[], Classifier],
     workers: int,
-    finish: Callable[[int, Summary], None],
+    finish: Finish,
 ) -> None:
     waiting: dict[Future[Summary], int] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start_worker, (os.getpid(), load, task)) as pool:
         try:
-            for number, chunk in enumerate(cut(records)):
-                if part(task, number).exists():
-                    finish(number, summary_of(chunk, task))
-                    continue
+            for number, chunk in missing(records, task, finish):
                 waiting[pool.submit(_label_in_worker, number, chunk)] = number
                 while len(waiting) >= IN_FLIGHT * workers:
                     _take_finished(waiting, finish)
@@ -211,9 +238,7 @@ def _work_in_processes(
             raise
 
 
-def _take_finished(
-    waiting: dict[Future[Summary], int], finish: Callable[[int, Summary], None]
-) -> None:
+def _take_finished(waiting: dict[Future[Summary], int], finish: Finish) -> None:
     """Wait for the chunk that was given out first, so that memory stays bounded."""
     first = next(iter(waiting))
     finish(waiting.pop(first), first.result())
@@ -235,8 +260,13 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _label_in_worker(number: int, chunk: list[Article | Rejected]) -> Summary:
+def _label_in_worker(number: int, chunk: Chunk) -> Summary:
     return label_chunk(number, chunk, _worker["classifier"], _worker["task"])
+
+
+def _remove_drafts(folder: Path) -> None:
+    for left in folder.glob(".*.draft"):  # of a process that was killed
+        left.unlink()
 
 
 def _require_same(folder: Path, found: Mapping[str, Any], planned: Mapping[str, Any]) -> None:

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -173,14 +172,24 @@ def predict(
     that cannot be read go to OUTPUT.rejected.jsonl.
     """
     import models
-    from predict import articles, job, sentences, summaries, write
+    from predict import articles, job, large, sentences, summaries, write
+    from train import progress
 
     if job_folder is not None:
         if output is not None or articles_file is not None:
             raise DataError("a --job writes part files into its folder: leave -o and --articles")
-        options = {"split": split, "min_confidence": min_confidence, "encoding": encoding}
-        options |= {"text": text, "article_id": article_id}
-        summary = _large_job(inputs, job_folder, f".{parts}", workers, _bundle(model), options)
+        started = time.perf_counter()
+        summary = large.run(
+            inputs,
+            job_folder,
+            f".{parts}",
+            _bundle(model),
+            large.Options(split, min_confidence, encoding, text, article_id),
+            workers,
+            progress.chunk_counter(err),
+        )
+        seconds = time.perf_counter() - started
+        err.print(f"{summary} in {seconds:.1f} s, in the part files of {job_folder}", markup=False)
         summary.require_few_rejected(max_rejected)
         return
     target = Path(output) if output not in (None, "-") else None
@@ -639,39 +648,6 @@ def _summaries(path: Path | None, labels: tuple[str, ...]) -> Iterator[Callable[
     else:
         with summaries.opened(path, labels) as take:
             yield take
-
-
-def _large_job(
-    inputs: list[str],
-    folder: Path,
-    suffix: str,
-    workers: int,
-    bundle: Path,
-    options: dict[str, Any],
-) -> Any:
-    """Run or go on with the job in ``folder`` and say what it came to; return its Summary."""
-    import models
-    from models.bundle import verify
-    from predict import articles, chunks, write
-    from train import progress
-
-    for name in chunks.ONE_THREAD:  # read when torch is imported, here and in the workers
-        os.environ[name] = "1"
-    started = time.perf_counter()
-    files = articles.files(inputs)
-    planned = chunks.plan(files, bundle, options, suffix)
-    labels = verify(bundle).labels
-    layout = write.Layout(labels, options["min_confidence"])
-    task = chunks.Task(folder, suffix, layout, options["split"])
-    columns = {"text": options["text"], "id": options["article_id"]}
-    with chunks.opened(folder, planned), progress.chunk_counter(err) as on_chunk:
-        records = articles.read(
-            [str(file) for file in files], columns=columns, encoding=options["encoding"]
-        )
-        summary = chunks.run(records, task, partial(models.load, bundle), workers, on_chunk)
-    seconds = time.perf_counter() - started
-    err.print(f"{summary} in {seconds:.1f} s, in the part files of {folder}", markup=False)
-    return summary
 
 
 def _doubt_labels(found: Any, output: Path | None) -> None:
