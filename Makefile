@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 AS_ROOT := $(shell test "$$(id -u)" = 0 || echo sudo)
 
-.PHONY: train test test-spark fuzz check ui bench browser
+.PHONY: train test test-spark test-ray fuzz check ui bench browser
 .DEFAULT_GOAL := train
 
 train: $(INSTALLED)
@@ -20,6 +20,10 @@ test: $(INSTALLED)
 test-spark: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,spark]'
 	$(BIN)/python -m pytest tests/spark
+
+test-ray: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'
+	$(BIN)/python -m pytest tests/ray
 
 fuzz: $(INSTALLED)
 	SITREP_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest tests/code/test_fuzz.py

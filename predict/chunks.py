@@ -58,7 +58,7 @@ class Task:
 
 
 Engine = Callable[[Iterable[Article | Rejected], Task, Callable[[], Classifier], int, Finish], None]
-"""Where chunks are labelled: ``work``, on this machine."""
+"""Where chunks are labelled: ``work`` on this machine, ``on_ray.work`` on several."""
 
 
 def plan(

@@ -1,4 +1,4 @@
-"""A large job, from its inputs to the part files."""
+"""A large job, from its inputs to the part files, on this machine or on Ray."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,13 +6,16 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal, assert_never
 
 import models
 from models.bundle import verify
+from models.errors import DataError
 from predict import articles, chunks
 from predict.job import Summary
 from predict.write import Layout
 
+EngineName = Literal["local", "ray"]
 OnChunk = Callable[[Summary], None]
 
 
@@ -39,12 +42,14 @@ def run(
     bundle: Path,
     options: Options,
     workers: int,
+    engine: chunks.Engine,
     progress: AbstractContextManager[OnChunk],
 ) -> Summary:
     """Do, or go on with, the job in ``folder`` and return what it came to.
 
     suffix:    of the part files, one of ``write.WRITERS``
-    workers:   processes, without influence on the result
+    workers:   processes
+    engine:    what ``engine_of`` gives; like ``workers`` without influence on the result
     progress:  gives what is told of each chunk
 
     Raises DataError for another job in ``folder``, and what reading, loading and labelling raise.
@@ -61,4 +66,24 @@ def run(
         records = articles.read(
             [str(file) for file in files], columns=columns, encoding=options.encoding
         )
-        return chunks.run(records, task, load, workers, on_chunk)
+        return chunks.run(records, task, load, workers, on_chunk, engine)
+
+
+def engine_of(name: EngineName, address: str | None) -> chunks.Engine:
+    """Return the engine called ``name``.
+
+    address: of a Ray cluster that runs already
+
+    Raises DataError for an address without Ray, SitrepError when Ray is not installed.
+    """
+    match name:
+        case "local":
+            if address is not None:
+                raise DataError("--ray-address is for --engine ray only")
+            return chunks.work
+        case "ray":
+            from predict import on_ray
+
+            return on_ray.at(address)
+        case _ as never:
+            assert_never(never)

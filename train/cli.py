@@ -22,6 +22,7 @@ import typer
 
 from models.errors import DataError, SitrepError, TooManyRejectedError
 from predict.articles import StdinFormat
+from predict.large import EngineName
 from train import terminal
 from train.terminal import err, out
 
@@ -156,8 +157,29 @@ def predict(
         PartFormat, typer.Option(help="Format of the part files of a --job.")
     ] = "parquet",
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes of a --job; the result is the same for any.")
+        int,
+        typer.Option(
+            min=1,
+            help="Processes of a --job, on Ray of all machines together; the result is the same "
+            "for any number.",
+        ),
     ] = 1,
+    engine: Annotated[
+        EngineName,
+        typer.Option(
+            help="Where a --job is done: on this machine, or on Ray, which gives the work of a "
+            "worker that is lost to another."
+        ),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Of a running Ray cluster, such as 10.0.0.1:6379. Each of its machines needs "
+            "sitrep and must see DIR and the model's folder at the same paths. Default: start Ray "
+            "on this machine.",
+        ),
+    ] = None,
     stdin_format: Annotated[
         StdinFormat, typer.Option(help="What standard input holds; auto looks at its first line.")
     ] = "auto",
@@ -186,12 +208,15 @@ def predict(
             _bundle(model),
             large.Options(split, min_confidence, encoding, text, article_id),
             workers,
+            large.engine_of(engine, ray_address),
             progress.chunk_counter(err),
         )
         seconds = time.perf_counter() - started
         err.print(f"{summary} in {seconds:.1f} s, in the part files of {job_folder}", markup=False)
         summary.require_few_rejected(max_rejected)
         return
+    if engine != "local" or ray_address is not None:
+        raise DataError("--engine and --ray-address are for a --job only")
     target = Path(output) if output not in (None, "-") else None
     if target is not None:
         write.check_target(target)

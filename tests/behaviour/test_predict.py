@@ -200,3 +200,9 @@ def test_a_job_writes_parts_and_goes_on_without_doing_them_again(
     refused = sitrep(workspace, *words, "--model", "models:/sitrep/2")
     assert (refused.code, "a job with another model" in refused.last_line) == (2, True)
     assert sitrep(workspace, *words, "-o", "x.csv").code == 2
+
+
+def test_an_engine_without_a_job_is_refused(workspace: Path, article: Path) -> None:
+    for words in (("--engine", "ray"), ("--ray-address", "10.0.0.1:6379")):
+        refused = sitrep(workspace, "predict", article, *words)
+        assert (refused.code, "are for a --job only" in refused.last_line) == (2, True)

@@ -7,6 +7,7 @@ import os
 import random
 import resource
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from samples import LABELS, as_rows, labelled, no_steps
 import models
 from models.errors import DataError, SitrepError
 from models.settings import TfidfSettings
-from predict import chunks, write
+from predict import chunks, large, write
 from predict.chunks import Task
 from predict.records import Article, Rejected
 from predict.write import Layout
@@ -254,6 +255,18 @@ def test_a_killed_worker_is_named_and_the_job_goes_on(tmp_path: Path, bundle: Pa
     with chunks.opened(whole.folder, PLAN):
         chunks.run(records(), whole, load, 1, lambda s: None)
     assert content(task.folder) == content(whole.folder)
+
+
+def test_without_ray_the_error_tells_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(SitrepError, match=r"^Ray is not installed: pip install 'sitrep\[ray\]'$"):
+        large.engine_of("ray", None)
+
+
+def test_an_address_is_for_ray_only() -> None:
+    assert large.engine_of("local", None) is chunks.work
+    with pytest.raises(DataError, match="--ray-address is for --engine ray only"):
+        large.engine_of("local", "10.0.0.1:6379")
 
 
 def test_another_job_in_the_folder_is_refused_with_what_differs(tmp_path: Path) -> None:
