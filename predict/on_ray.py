@@ -23,6 +23,8 @@ RETRIES = 3
 more memory than there is would be tried for ever."""
 CONNECT_SECONDS = 10
 """For a cluster to answer."""
+ALWAYS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_task_oom_retries": str(RETRIES)}
+"""Retries after a lack of memory are counted apart, without a limit unless one is set."""
 STARTED_HERE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Makes Ray listen on 127.0.0.1 alone, on Linux too; read when ray is imported."""
 JOINED = {"RAY_NUM_REDIS_GET_RETRIES": "1"}
@@ -114,8 +116,7 @@ def _init(ray: Any, where: Mapping[str, Any]) -> None:
 
 
 def _import_ray(address: str | None) -> Any:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.update(STARTED_HERE if address is None else JOINED)
+    os.environ.update(ALWAYS | (STARTED_HERE if address is None else JOINED))
     try:
         import ray
     except ImportError:

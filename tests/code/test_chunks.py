@@ -219,6 +219,15 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("part-*")} == before
 
 
+def test_a_chunk_done_twice_leaves_the_same_bytes(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    work(task_in(tmp_path))
+    for number, chunk in enumerate(chunks.cut(records())):
+        chunks.label_chunk(number, chunk, Hashing(), task_in(tmp_path))
+    assert content(tmp_path) == undisturbed
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "bundle"
